@@ -1,0 +1,132 @@
+# pj: build, check, install.  `make help` lists the targets.
+
+VERSION  := 0.1.0
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+CC       ?= gcc
+PKGCONF  ?= pkg-config
+
+ifeq ($(SAN),1)
+BUILD    ?= build/san
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+STATIC   :=
+else
+BUILD    ?= build
+SANFLAGS :=
+HARDEN   := -D_FORTIFY_SOURCE=3
+# pj-run is forked once per run: static, so that its pages are few and shared.
+STATIC   := -static-pie
+endif
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
+        -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings \
+        -Wformat=2 -Wundef -Wvla -Wswitch-enum -Wno-unused-parameter
+STD  := -std=c11 -D_GNU_SOURCE
+OPT  ?= -O2 -g
+CPPFLAGS_PJ := -Ilib -I$(BUILD)/gen -DPJ_VERSION='"$(VERSION)"' $(HARDEN)
+CFLAGS_PJ   := $(STD) $(OPT) $(WARN) $(SANFLAGS) -fPIE -fstack-protector-strong -fstack-clash-protection \
+               -ffunction-sections -fdata-sections
+LDFLAGS_PJ  := $(SANFLAGS) -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections
+
+LAYERS   := base codec time store job net
+PROGRAMS := pj-serverd pj-workerd pj-discover pj-health pj-logship pj-run pj-ctl
+PKGS     := libevent libcurl sqlite3 jansson libcrypto
+
+# --- layers: lib/<layer>/*.c -> lib<layer>.a --------------------------------
+lib_objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard lib/$(1)/*.c)))
+LIBS     := $(foreach l,net job store time codec base,$(BUILD)/lib/libpj$(l).a)
+
+define LAYER
+$(BUILD)/lib/libpj$(1).a: $(call lib_objs,$(1))
+endef
+
+# --- programs: bin/<program>/*.c -> build/bin/<program> ---------------------
+prog_objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard bin/$(1)/*.c)))
+BINS := $(foreach p,$(PROGRAMS),$(BUILD)/bin/$(p))
+# Which libraries a program needs; --as-needed drops what it does not use.
+LDLIBS_ALL = $(shell $(PKGCONF) --libs $(PKGS)) -linih
+
+define PROGRAM
+$(BUILD)/bin/$(1): $(call prog_objs,$(1)) $(LIBS)
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS_PJ) -o $$@ $(call prog_objs,$(1)) -Wl,--start-group $(LIBS) -Wl,--end-group $$(LDLIBS_ALL) $$(LDFLAGS)
+endef
+
+# --- unit tests: tests/unit/test_*.c, one program each ----------------------
+UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_BINS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
+# --- helpers of shell tests and benchmarks: tests/{sh,bench,fault}/*.c ------
+TOOL_SRC  := $(sort $(wildcard tests/sh/*.c tests/bench/*.c tests/fault/*.c))
+TOOL_BINS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TOOL_SRC))
+
+.PHONY: all unit-bins tools check check-unit check-sh lint layers install clean help bench
+all: $(BINS)
+unit-bins: $(UNIT_BINS)
+tools: $(TOOL_BINS)
+
+$(foreach l,$(LAYERS),$(eval $(call LAYER,$(l))))
+$(foreach p,$(filter-out pj-run,$(PROGRAMS)),$(eval $(call PROGRAM,$(p))))
+
+$(BUILD)/lib/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+
+# pj-run is libc only, static: no layer above base, no shared library.
+$(BUILD)/bin/pj-run: $(call prog_objs,pj-run) $(BUILD)/lib/libpjbase.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_PJ) $(STATIC) -o $@ $^ $(LDFLAGS)
+
+$(BUILD)/obj/%.o: %.c | $(BUILD)/gen/sql.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_PJ) $(CPPFLAGS) $(CFLAGS_PJ) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The numbered migrations become one generated header.
+$(BUILD)/gen/sql.h: $(sort $(wildcard lib/store/sql/*.sql)) scripts/gen-sql
+	@mkdir -p $(@D)
+	sh scripts/gen-sql lib/store/sql >$@.tmp && mv $@.tmp $@
+
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_PJ) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS_ALL) -lcmocka $(LDFLAGS)
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_PJ) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS_ALL) $(LDFLAGS)
+
+check: check-unit check-sh
+check-unit: unit-bins
+	sh scripts/run-unit $(UNIT_BINS)
+check-sh: all tools
+	BUILD=$(abspath $(BUILD)) sh scripts/run-sh
+
+lint: layers
+	sh scripts/lint
+
+layers:
+	sh scripts/check-layers
+
+bench: all tools
+	BUILD=$(abspath $(BUILD)) sh tests/bench/run
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+	    $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/pj
+	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin
+	for s in 1 5 7 8; do for f in man/*.$$s; do \
+	    if [ -e "$$f" ]; then install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/man/man$$s; fi; done; done
+	cp -R etc/. $(DESTDIR)$(PREFIX)/share/doc/pj/
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make            the programs, in build/bin/'
+	@echo 'make check      unit and shell tests (SAN=1: under ASan+UBSan)'
+	@echo 'make lint       gcc and clang warnings, shellcheck, mandoc, layers'
+	@echo 'make bench      the benchmarks, ratios against a raw baseline'
+	@echo 'make install    DESTDIR= PREFIX='
+	@echo 'make clean'
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+.SECONDARY:
