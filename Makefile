@@ -72,8 +72,8 @@ $(BUILD)/lib/%.a:
 	@rm -f $@
 	ar rcs $@ $^
 
-# pj-run is libc only, static: no layer above base, no shared library.
-$(BUILD)/bin/pj-run: $(call prog_objs,pj-run) $(BUILD)/lib/libpjbase.a
+# pj-run is libc only, static: of codec just the files that need no library.
+$(BUILD)/bin/pj-run: $(call prog_objs,pj-run) $(BUILD)/lib/libpjcodec.a $(BUILD)/lib/libpjbase.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_PJ) $(STATIC) -o $@ $^ $(LDFLAGS)
 

@@ -1,0 +1,30 @@
+/* The spool: one append-only text file per attempt on the worker, `<instance>.<attempt>.log`, made at the first byte.
+ * A line: `2026-11-21T10:02:03.456Z INFO  text\n`: UTC, then the level in 5 columns, then the text as the job wrote it.
+ * A longer line than LIMIT_LOG_LINE is cut into pieces; every piece but the last ends with ` \\` (blank, backslash).
+ * pj-spool(5) is its manual page. libc only. */
+#ifndef PJ_CODEC_SPOOL_H
+#define PJ_CODEC_SPOOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+enum spool_level { SPOOL_DEBUG = 1, SPOOL_INFO = 2, SPOOL_WARN = 3, SPOOL_ERROR = 4 }; /* PowerJob's codes */
+
+struct spool_line {
+	int64_t at_ms;
+	enum spool_level level;
+	const char *text; /* borrowed from the line; not NUL-terminated */
+	size_t len;       /* without the newline */
+};
+
+const char *spool_level_name(int level); /* DEBUG INFO WARN ERROR, else UNKNOWN */
+int spool_level_from_name(const char *name); /* 1..4, -1 unknown; any case */
+void spool_put(struct buf *out, int64_t at_ms, int level, const char *text, size_t len);
+/* Parses one line (without its newline). A line that has not this form is taken as INFO text with at_ms = 0. */
+void spool_parse(const char *line, size_t len, struct spool_line *out);
+/* Appends text as valid UTF-8: NUL and every invalid byte become U+FFFD. */
+void spool_to_utf8(struct buf *out, const char *text, size_t len);
+
+#endif
