@@ -1,0 +1,61 @@
+/* HTTP/1.1 listeners (TCP and Unix socket) over evhttp. Replies leave at the end of the turn, after the commit. */
+#ifndef PJ_NET_HTTP_SERVER_H
+#define PJ_NET_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "net/loop.h"
+
+struct http_server;
+struct http_req; /* lives from the handler's call until its reply is released, or its connection closed */
+
+/* Handles one request: replies now or keeps req and replies in a later turn. */
+typedef void (*http_handler)(struct http_req *req, void *arg);
+
+struct http_listener {
+	const char *addr;       /* host:port (port 0: any), [v6]:port, or a path that starts with '/' or '.': a Unix socket (0600) */
+	http_handler handler;
+	/* Writes the failure answer of this port's style for errors that http_server itself meets: malformed or oversized
+	 * requests, a failed commit (e says why). Must call http_reply at most once. */
+	void (*fail)(struct http_req *req, const struct err *e, void *arg);
+	void *arg;
+	bool strict_origin;     /* refuse requests with an Origin header or a Host that is not ours (design rule 12) */
+	const char *const *hosts; /* extra Host values allowed, NULL-ended; may be NULL */
+};
+
+struct http_server *http_server_new(struct loop *l, struct err *e);
+/* Binds and listens; listener's strings are copied. A Unix socket is replaced when nobody answers on it, refused
+ * (ERR_BUSY) when somebody does; a path over LIMIT_SOCKET_PATH is ERR_CONFIG; a port in use is ERR_BUSY and names it. */
+int http_server_listen(struct http_server *s, const struct http_listener *li, struct err *e);
+/* host:port as really bound (port 0 resolved) of listener number i in order of calls; borrowed. */
+const char *http_server_addr(const struct http_server *s, int i);
+/* Stops accepting; open requests may still be answered. */
+void http_server_close(struct http_server *s);
+void http_server_free(struct http_server *s);
+
+const char *http_req_method(const struct http_req *r);  /* GET POST HEAD PUT DELETE OPTIONS PATCH */
+const char *http_req_path(const struct http_req *r);    /* decoded, without query; leading "//" folded, trailing '/' cut */
+const char *http_req_raw_path(const struct http_req *r); /* as sent, with query: what signatures cover */
+const char *http_req_header(const struct http_req *r, const char *name); /* NULL: none; any case */
+const char *http_req_body(const struct http_req *r, size_t *len);
+const char *http_req_peer(const struct http_req *r);    /* "127.0.0.1:4242" or "unix:uid=0" for log lines */
+bool http_req_is_unix(const struct http_req *r);
+uid_t http_req_uid(const struct http_req *r);           /* of the Unix peer */
+/* A parameter of the query string or of a urlencoded form body (decoded UTF-8), whichever has it; NULL none. */
+const char *http_req_param(struct http_req *r, const char *name);
+/* `fn` is called if the connection closes before the reply is released; req is gone after it. */
+void http_req_on_close(struct http_req *r, void (*fn)(struct http_req *r, void *arg), void *arg);
+void *http_req_user(const struct http_req *r);
+void http_req_set_user(struct http_req *r, void *user);
+
+/* Adds a header to the coming reply, spelled exactly so. */
+void http_reply_header(struct http_req *r, const char *name, const char *value);
+/* Queues the reply; body's bytes are taken (body is empty after it); content_type NULL: none (and none is added). */
+void http_reply(struct http_req *r, int status, const char *content_type, struct buf *body);
+void http_reply_text(struct http_req *r, int status, const char *content_type, const char *text);
+
+#endif
