@@ -1,0 +1,72 @@
+/* SQLite, wrapped: only db.c includes sqlite3.h. WAL, synchronous=FULL, foreign keys off (rows outlive what they name).
+ * A transaction begins with the first statement of a turn and ends with db_commit or db_rollback. */
+#ifndef PJ_STORE_DB_H
+#define PJ_STORE_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct db;
+struct stmt;
+
+struct migration {
+	int number;
+	const char *name;
+	const char *sql;
+};
+
+extern const struct migration *const db_migrations_server; /* ended by number 0 */
+extern const struct migration *const db_migrations_worker;
+
+enum db_mode {
+	DB_OWN,    /* the one writer of server.db: created and migrated; locked against a second writer by the caller */
+	DB_SHARED, /* worker.db: several writers, busy time-out 5 s, each commit on its own; created and migrated */
+	DB_READ,   /* read only, no migration: must be of a schema this program knows */
+};
+
+/* ERR_CONFIG: newer schema (both numbers named); ERR_IO: corrupt, not a database, no room; ERR_BUSY: locked by another
+ * program. ":memory:" works for tests. */
+int db_open(struct db **out, const char *path, enum db_mode mode, const struct migration *m, struct err *e);
+void db_close(struct db *db);
+
+/* DB_OWN: statements between commits form one transaction, begun by the first. Others: each statement by itself unless
+ * db_begin was called. */
+int db_begin(struct db *db, struct err *e);
+int db_commit(struct db *db, struct err *e); /* no transaction, or one that changed nothing: no write, 0 */
+void db_rollback(struct db *db);
+bool db_dirty(const struct db *db); /* rows changed since the last commit */
+int db_savepoint(struct db *db, struct err *e);      /* of one event; not nested */
+int db_release(struct db *db, struct err *e);
+void db_rollback_to(struct db *db);
+
+/* Prepares once per SQL text (which must be a literal: kept by address) and returns it reset, unbound. */
+struct stmt *db_stmt(struct db *db, const char *sql, struct err *e);
+/* Binds by position from 1; text is borrowed until the step. NULL text binds NULL. */
+void stmt_i64(struct stmt *s, int i, int64_t v);
+void stmt_real(struct stmt *s, int i, double v);
+void stmt_text(struct stmt *s, int i, const char *v);
+void stmt_text_n(struct stmt *s, int i, const char *v, size_t len);
+void stmt_null(struct stmt *s, int i);
+void stmt_i64_or_null(struct stmt *s, int i, int64_t v, int64_t null_value);
+/* 1 a row, 0 done (and reset), -1 error: ERR_IO, ERR_BUSY, ERR_CONFLICT (a unique key). */
+int stmt_step(struct stmt *s, struct err *e);
+int stmt_run(struct stmt *s, struct err *e); /* steps to the end: 0 or -1 */
+void stmt_reset(struct stmt *s);             /* before the end of its rows */
+int64_t stmt_col_i64(struct stmt *s, int i); /* from 0; NULL gives 0 */
+int64_t stmt_col_i64_or(struct stmt *s, int i, int64_t null_value);
+double stmt_col_real(struct stmt *s, int i);
+const char *stmt_col_text(struct stmt *s, int i); /* NULL for NULL; borrowed until the next step */
+bool stmt_col_null(struct stmt *s, int i);
+int64_t db_last_rowid(const struct db *db);
+int64_t db_changes(const struct db *db); /* rows of the last statement */
+int db_exec(struct db *db, const char *sql, struct err *e); /* several statements, no results */
+
+/* Makes a consistent copy (SQLite's backup) of the database at path into a new file; the source may be in use. */
+int db_backup(const char *path, const char *to, struct err *e);
+/* PRAGMA integrity_check: calls fn per finding; 0 ran (findings counted in *n), -1. */
+int db_integrity(struct db *db, int *n, void (*fn)(const char *finding, void *arg), void *arg, struct err *e);
+
+#endif
