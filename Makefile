@@ -6,6 +6,11 @@ DESTDIR  ?=
 CC       ?= gcc
 PKGCONF  ?= pkg-config
 
+# `make V=1` shows the commands.
+ifneq ($(V),1)
+Q := @
+endif
+
 ifeq ($(SAN),1)
 BUILD    ?= build/san
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -49,7 +54,8 @@ LDLIBS_ALL = $(shell $(PKGCONF) --libs $(PKGS)) -linih
 define PROGRAM
 $(BUILD)/bin/$(1): $(call prog_objs,$(1)) $(LIBS)
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS_PJ) -o $$@ $(call prog_objs,$(1)) -Wl,--start-group $(LIBS) -Wl,--end-group $$(LDLIBS_ALL) $$(LDFLAGS)
+	@echo '  LD   $$@'
+	$(Q)$$(CC) $$(LDFLAGS_PJ) -o $$@ $(call prog_objs,$(1)) -Wl,--start-group $(LIBS) -Wl,--end-group $$(LDLIBS_ALL) $$(LDFLAGS)
 endef
 
 # --- unit tests: tests/unit/test_*.c, one program each ----------------------
@@ -70,29 +76,33 @@ $(foreach p,$(filter-out pj-run,$(PROGRAMS)),$(eval $(call PROGRAM,$(p))))
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 # pj-run is libc only, static: of codec just the files that need no library.
 $(BUILD)/bin/pj-run: $(call prog_objs,pj-run) $(BUILD)/lib/libpjcodec.a $(BUILD)/lib/libpjbase.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_PJ) $(STATIC) -o $@ $^ $(LDFLAGS)
+	@echo '  LD   $@'
+	$(Q)$(CC) $(LDFLAGS_PJ) $(STATIC) -o $@ $^ $(LDFLAGS)
 
 $(BUILD)/obj/%.o: %.c | $(BUILD)/gen/sql.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_PJ) $(CPPFLAGS) $(CFLAGS_PJ) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo '  CC   $<'
+	$(Q)$(CC) $(CPPFLAGS_PJ) $(CPPFLAGS) $(CFLAGS_PJ) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # The numbered migrations become one generated header.
-$(BUILD)/gen/sql.h: $(sort $(wildcard lib/store/sql/*.sql)) scripts/gen-sql
+$(BUILD)/gen/sql.h: $(sort $(wildcard lib/store/sql/*.sql lib/store/sql/worker/*.sql)) scripts/gen-sql
 	@mkdir -p $(@D)
-	sh scripts/gen-sql lib/store/sql >$@.tmp && mv $@.tmp $@
+	$(Q)sh scripts/gen-sql lib/store/sql >$@.tmp && mv $@.tmp $@
 
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_PJ) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS_ALL) -lcmocka $(LDFLAGS)
+	@echo '  LD   $@'
+	$(Q)$(CC) $(LDFLAGS_PJ) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS_ALL) -lcmocka $(LDFLAGS)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_PJ) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS_ALL) $(LDFLAGS)
+	@echo '  LD   $@'
+	$(Q)$(CC) $(LDFLAGS_PJ) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS_ALL) $(LDFLAGS)
 
 check: check-unit check-sh
 check-unit: unit-bins
