@@ -60,6 +60,7 @@ void jw_end(struct jw *w);                            /* closes the innermost */
 void jw_i64(struct jw *w, const char *name, int64_t v);
 void jw_id(struct jw *w, const char *name, int64_t v); /* a 64-bit id as a string */
 void jw_real(struct jw *w, const char *name, double v); /* shortest of up to 15 digits; always with a point */
+void jw_real_n(struct jw *w, const char *name, double v, int digits_max); /* of up to 15, 16 or 17: 17 loses nothing */
 void jw_bool(struct jw *w, const char *name, bool v);
 void jw_null(struct jw *w, const char *name);
 void jw_str(struct jw *w, const char *name, const char *v); /* NULL: null */
