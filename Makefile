@@ -64,11 +64,13 @@ UNIT_BINS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 # --- helpers of shell tests and benchmarks: tests/{sh,bench,fault}/*.c ------
 TOOL_SRC  := $(sort $(wildcard tests/sh/*.c tests/bench/*.c tests/fault/*.c))
 TOOL_BINS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TOOL_SRC))
+# --- faults for LD_PRELOAD: tests/fault/preload/*.c --------------------------
+PRELOADS  := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(sort $(wildcard tests/fault/preload/*.c)))
 
 .PHONY: all unit-bins tools check check-unit check-sh lint layers install clean help bench
 all: $(BINS)
 unit-bins: $(UNIT_BINS)
-tools: $(TOOL_BINS)
+tools: $(TOOL_BINS) $(PRELOADS)
 
 $(foreach l,$(LAYERS),$(eval $(call LAYER,$(l))))
 $(foreach p,$(filter-out pj-run,$(PROGRAMS)),$(eval $(call PROGRAM,$(p))))
@@ -103,6 +105,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBS)
 	@mkdir -p $(@D)
 	@echo '  LD   $@'
 	$(Q)$(CC) $(LDFLAGS_PJ) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS_ALL) $(LDFLAGS)
+
+$(BUILD)/tests/fault/preload/%.so: tests/fault/preload/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) $(OPT) -Wall -Wextra -Werror -fPIC -shared -o $@ $< -ldl
 
 check: check-unit check-sh
 check-unit: unit-bins
