@@ -5,6 +5,7 @@
 # until every instance is final; per_second = N / the time from the first call to the last final status seen. The raw loop
 # is one process with 8 posix_spawn of /bin/true in flight. Both in turn, R rounds in one session; medians. Server, worker,
 # clients and programs share the machine. PowerJob (reference server, Java no-op processor): 266-437/s.
+# shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
 n=${N:-4000} rounds=${R:-5}
 bench_start

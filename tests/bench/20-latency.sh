@@ -3,6 +3,7 @@
 #
 # Method: one keep-alive OpenAPI client; runJob, then fetchInstanceStatus every 0.2 ms until it is final, 5 ms pause; N times
 # per round. In turn with N raw posix_spawn+wait of /bin/true, one at a time. PowerJob: call p50 5.4 ms, visible p50 6-17 ms.
+# shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
 n=${N:-300} rounds=${R:-5}
 bench_start

@@ -4,6 +4,7 @@
 # Method: server, worker and helpers run; one job has run; SETTLE seconds later the sum of Private_Clean and Private_Dirty of
 # /proc/PID/smaps_rollup, and the difference of (non)voluntary context switches over WINDOW seconds, scaled to a minute.
 # PowerJob: server 580-630 MB resident, worker 135-147 MB.
+# shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
 settle=${SETTLE:-5} window=${WINDOW:-60}
 bench_start

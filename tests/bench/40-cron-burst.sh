@@ -4,6 +4,7 @@
 # Method: N jobs with the same fixed second, added disabled-free well before it; every job is tests/sh/witness.c, which
 # appends a line with its time. lateness = last line's time - the second. Baseline: a raw loop of N posix_spawn of the same
 # program with 8 in flight, before and after. None may be missing or there twice.
+# shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
 n=${N:-1000}
 bench_start

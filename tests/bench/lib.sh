@@ -1,5 +1,5 @@
 # Common part of the benchmarks: one server and one worker in a temporary root, ended by pid. Sourced by tests/bench/*.sh.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 set -eu
 BUILD=${BUILD:-$PWD/build}
 root=$(mktemp -d "${TMPDIR:-/tmp}/pj-bench.XXXXXX")
@@ -29,14 +29,14 @@ value() { sed -n "s/^$1=//p" "$2"; } # value KEY FILE
 field() { printf '%s\n' "$2" | tr ' ' '\n' | sed -n "s/^$1=//p"; } # field KEY "k=v k=v"
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
-bench_start() { # bench_start [-o key=value...]
+bench_start() {
 	mkdir -p "$root/log"
 	"$BUILD/bin/pj-serverd" -r "$root" -o server.http=127.0.0.1:0 -o server.remote=127.0.0.1:0 2>"$root/log/serverd.log" &
 	serverd=$!
 	pids="$pids $serverd"
 	wait_until 20 test -s "$root/run/server.addr"
 	http=$(value http "$root/run/server.addr")
-	"$BUILD/bin/pj-workerd" -r "$root" -o worker.app=default -o "worker.servers=$http" -o worker.listen=127.0.0.1:0 "$@" \
+	"$BUILD/bin/pj-workerd" -r "$root" -o worker.app=default -o "worker.servers=$http" -o worker.listen=127.0.0.1:0 \
 	    2>"$root/log/workerd.log" &
 	workerd=$!
 	pids="$pids $workerd"
