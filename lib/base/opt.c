@@ -61,9 +61,10 @@ put_option(const struct opt *o, FILE *to)
 
 	if (o->help == NULL)
 		return;
-	n = snprintf(left, sizeof left, "  %c%c%s%s%s%s%s", o->letter != 0 ? '-' : ' ', o->letter != 0 ? o->letter : ' ',
+	n = snprintf(left, sizeof left, "  %c%c%s%s%s%s", o->letter != 0 ? '-' : ' ',
+	    o->letter != 0 ? o->letter : ' ',
 	    o->name == NULL ? "" : o->letter != 0 ? ", --" : "  --", o->name != NULL ? o->name : "",
-	    o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "", "");
+	    o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
 	if (n >= HELP_COLUMN - 1)
 		fprintf(to, "%s\n%*s%s\n", left, HELP_COLUMN, "", o->help);
 	else

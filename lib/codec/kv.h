@@ -1,9 +1,10 @@
 /* Records of text lines `key=value`: slot files, heartbeat files, messages of the spawner. libc only.
  * In a value, backslash, newline, carriage return and NUL are written \\ \n \r \0, everything else as it is.
- * Keys are [a-z0-9_]; a key may come several times (a list, in order). */
+ * Keys are [A-Za-z0-9_.-]; a key may come several times (a list, in order). */
 #ifndef PJ_CODEC_KV_H
 #define PJ_CODEC_KV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,8 @@ struct kv {
 	size_t n;
 	char *text; /* owns what the pairs point into */
 };
+
+bool kv_key_ok(const char *key, size_t len); /* 1 to 128 bytes of the allowed characters */
 
 /* Parses text[0..len): copies it. ERR_DATA names the line; ERR_NOMEM. Blank lines are ignored. */
 int kv_parse(struct kv *kv, const char *text, size_t len, struct err *e);

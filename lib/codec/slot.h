@@ -8,6 +8,8 @@
  *   <record: kv lines>
  *   <newlines up to SLOT_SIZE>
  *
+ * Keys: seq state instance attempt boot run_pid run_start job_pid job_start started_at finished_at heartbeat end exit
+ * signal user_us system_us max_rss_kib log_length log_dropped context result. Unknown ones are skipped by a reader.
  * A reader that sees a wrong sum has met a write in progress: it reads again (slot_read does, up to 50 times). */
 #ifndef PJ_CODEC_SLOT_H
 #define PJ_CODEC_SLOT_H
@@ -62,12 +64,13 @@ int slot_open(const char *path, struct err *e);
 /* Reads a consistent record; an empty or all-blank file is SLOT_EMPTY with seq 0. ERR_DATA: damaged beyond 50 tries,
  * or a newer version than 1 (named). ERR_IO. */
 int slot_read(int fd, struct slot *out, struct err *e);
-/* Writes the whole record in place (one pwrite, no sync). Too long a context or result is cut. */
+/* Writes the whole record in place, no sync; a result that does not fit escaped is cut. In such an order that a kill in
+ * the middle leaves the old record or the new one whole, as long as the old one fits the first 4,096 bytes. */
 int slot_write(int fd, const struct slot *s, struct err *e);
 /* Takes the record lock for the calling process; waits up to wait_ms. ERR_BUSY names the holder's pid. The lock goes
  * when this process closes any descriptor of the file, or dies. */
 int slot_lock(int fd, int wait_ms, struct err *e);
-/* The pid that holds the lock, 0 nobody, -1 errno. */
+/* The pid of another process that holds the lock, 0 nobody, -1 errno (ESRCH: held from another pid namespace). */
 pid_t slot_holder(int fd);
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef PJ_CODEC_SPOOL_H
 #define PJ_CODEC_SPOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,13 @@ struct spool_line {
 
 const char *spool_level_name(int level); /* DEBUG INFO WARN ERROR, else UNKNOWN */
 int spool_level_from_name(const char *name); /* 1..4, -1 unknown; any case */
+/* Appends the text as one line, or as several: at its newlines (one at its end adds none) and every LIMIT_LOG_LINE
+ * bytes. Cuts do not part a UTF-8 character. */
 void spool_put(struct buf *out, int64_t at_ms, int level, const char *text, size_t len);
+/* Appends one line or, with more, one marked piece of it. The text has no newline and at most LIMIT_LOG_LINE bytes. */
+void spool_piece(struct buf *out, int64_t at_ms, int level, const char *text, size_t len, bool more);
+/* How much of text[0..len) goes into a piece of at most `most` bytes without parting a UTF-8 character. */
+size_t spool_cut(const char *text, size_t len, size_t most);
 /* Parses one line (without its newline). A line that has not this form is taken as INFO text with at_ms = 0. */
 void spool_parse(const char *line, size_t len, struct spool_line *out);
 /* Appends text as valid UTF-8: NUL and every invalid byte become U+FFFD. */
