@@ -67,7 +67,7 @@ TOOL_BINS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TOOL_SRC))
 # --- faults for LD_PRELOAD: tests/fault/preload/*.c --------------------------
 PRELOADS  := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(sort $(wildcard tests/fault/preload/*.c)))
 
-.PHONY: all unit-bins tools check check-unit check-sh lint layers install clean help bench
+.PHONY: all unit-bins tools check check-unit check-sh lint layers install clean help bench interop
 all: $(BINS)
 unit-bins: $(UNIT_BINS)
 tools: $(TOOL_BINS) $(PRELOADS)
@@ -125,6 +125,9 @@ layers:
 bench: all tools
 	BUILD=$(abspath $(BUILD)) sh tests/bench/run
 
+interop: all
+	BUILD=$(abspath $(BUILD)) sh tests/interop/run
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
 	    $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/pj
@@ -141,6 +144,7 @@ help:
 	@echo 'make check      unit and shell tests (SAN=1: under ASan+UBSan)'
 	@echo 'make lint       gcc and clang warnings, shellcheck, mandoc, layers'
 	@echo 'make bench      the benchmarks, ratios against a raw baseline'
+	@echo 'make interop    the real Java worker and client (JDK and Maven)'
 	@echo 'make install    DESTDIR= PREFIX='
 	@echo 'make clean'
 
