@@ -70,6 +70,7 @@ struct report { /* protocol.md 3.2; strings borrowed */
 	int64_t total, succeed, failed, start_ms, end_ms, report_ms;
 	bool need_alert;
 	const char *alert;
+	const char *wf_context; /* appendedWfContext as JSON text; NULL none */
 	/* pj's: */
 	bool is_pj;            /* signed */
 	int64_t attempt;       /* 0: from Java */
