@@ -1,0 +1,291 @@
+#include "time/tz.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "time/civil.h"
+#include "time/zone.h"
+
+#define ZONE_FILE_MAX (1024 * 1024)
+#define NAME_MAX_LEN 128
+#define LOCALTIME "/etc/localtime"
+/* Farther out a year does not fit an int; nobody schedules there. */
+#define SEC_MAX 60000000000000000LL
+
+static struct tz *
+zone_new(const char *name, struct err *e)
+{
+	struct tz *z = calloc(1, sizeof *z);
+
+	if (z != NULL && (z->name = strdup(name)) != NULL)
+		return z;
+	free(z);
+	err_set(e, ERR_NOMEM, "out of memory");
+	return NULL;
+}
+
+void
+tz_free(struct tz *z)
+{
+	if (z == NULL)
+		return;
+	free(z->change);
+	free(z->name);
+	free(z);
+}
+
+const char *
+tz_name(const struct tz *z)
+{
+	return z != NULL ? z->name : "UTC";
+}
+
+static struct tz *
+open_file(const char *path, const char *name, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	struct stat st;
+	struct tz *z;
+
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
+		err_set(e, ERR_NOTFOUND, "no time zone file %s", path);
+		return NULL;
+	}
+	if ((z = zone_new(name, e)) == NULL)
+		return NULL;
+	if (file_read(path, ZONE_FILE_MAX, &b, e) != 0 || zone_parse(z, (unsigned char *)b.data, b.len, e) != 0) {
+		if (e != NULL && e->code != ERR_NOMEM)
+			e->code = ERR_DATA;
+		err_prefix(e, "time zone %s (%s)", name, path);
+		tz_free(z);
+		z = NULL;
+	}
+	buf_fini(&b);
+	return z;
+}
+
+/* Only plain relative names: a job's definition must not reach other files. */
+static bool
+good_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len > NAME_MAX_LEN || name[0] == '/' || strstr(name, "..") != NULL)
+		return false;
+	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/.") == len;
+}
+
+static struct tz *
+open_name(const char *name, struct err *e)
+{
+	const char *dir = getenv("TZDIR");
+	char path[PATH_MAX];
+	struct tz *z;
+
+	if (dir == NULL || dir[0] == '\0')
+		dir = "/usr/share/zoneinfo";
+	if (strcmp(name, "UTC") == 0 || strcmp(name, "Etc/UTC") == 0)
+		return zone_new(name, e);
+	if (!good_name(name)) {
+		err_set(e, ERR_NOTFOUND, "'%.60s' is no name of a time zone: write an IANA name such as Europe/Berlin, or UTC",
+		    name);
+		return NULL;
+	}
+	if (file_path(path, sizeof path, e, "%s/%s", dir, name) != 0)
+		return NULL;
+	z = open_file(path, name, e);
+	if (z == NULL && e != NULL && e->code == ERR_NOTFOUND)
+		err_set(e, ERR_NOTFOUND, "no time zone '%s' in %s: write an IANA name such as Europe/Berlin, or UTC", name, dir);
+	return z;
+}
+
+/* $TZ: [:]name, an absolute path, or a POSIX string. */
+static struct tz *
+open_env(const char *value, struct err *e)
+{
+	struct zone_rule rule;
+	struct tz *z;
+
+	if (value[0] == ':')
+		value++;
+	if (value[0] == '\0')
+		return zone_new("UTC", e);
+	if (value[0] == '/')
+		return open_file(value, value, e);
+	z = open_name(value, e);
+	if (z != NULL || zone_rule_parse(value, strlen(value), &rule) != 0) {
+		if (z == NULL)
+			err_prefix(e, "environment variable TZ");
+		return z;
+	}
+	if ((z = zone_new(value, e)) == NULL)
+		return NULL;
+	z->rule = rule;
+	z->first = rule.std;
+	if (zone_extend(z, INT64_MIN) == 0)
+		return z;
+	err_set(e, ERR_NOMEM, "out of memory");
+	tz_free(z);
+	return NULL;
+}
+
+static struct tz *
+open_own(struct err *e)
+{
+	const char *env = getenv("TZ"), *name = NULL;
+	char link[PATH_MAX];
+	ssize_t n;
+
+	if (env != NULL)
+		return open_env(env, e);
+	if (access(LOCALTIME, F_OK) != 0)
+		return zone_new("UTC", e);
+	n = readlink(LOCALTIME, link, sizeof link - 1);
+	if (n > 0) {
+		link[n] = '\0';
+		name = strstr(link, "/zoneinfo/");
+	}
+	return open_file(LOCALTIME, name != NULL ? name + strlen("/zoneinfo/") : "localtime", e);
+}
+
+struct tz *
+tz_open(const char *name, struct err *e)
+{
+	struct err own = ERR_INIT;
+
+	if (e == NULL)
+		e = &own; /* the code decides what to try next */
+	return name == NULL || name[0] == '\0' ? open_own(e) : open_name(name, e);
+}
+
+/* How many changes lie at or before sec. */
+static size_t
+changes_until(const struct zone_change *c, size_t n, int64_t sec)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (c[mid].at <= sec)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static void
+span_of(const struct zone_change *c, size_t n, int32_t first, int64_t sec, struct tz_span *out)
+{
+	size_t i = changes_until(c, n, sec);
+
+	out->begin = i > 0 ? c[i - 1].at : INT64_MIN;
+	out->end = i < n ? c[i].at : INT64_MAX;
+	out->utoff = i > 0 ? c[i - 1].utoff : first;
+	out->before = i > 1 ? c[i - 2].utoff : i == 1 ? first : out->utoff;
+	out->after = i < n ? c[i].utoff : out->utoff;
+}
+
+/* Behind the table: the rule's changes of the years around. */
+static void
+span_by_rule(const struct tz *z, int64_t sec, struct tz_span *out)
+{
+	const struct zone_change *last = &z->change[z->nchange - 1];
+	struct zone_change c[10];
+	int year, month, day;
+	size_t n = 0;
+
+	civil_from_days(civil_floor_div(sec, DAY_SEC), &year, &month, &day);
+	c[n++] = *last;
+	for (int y = year - 2; y <= year + 1; y++) {
+		struct zone_change two[2];
+		int got = zone_rule_year(&z->rule, y, two);
+
+		for (int i = 0; i < got; i++)
+			if (two[i].at > c[n - 1].at && two[i].utoff != c[n - 1].utoff)
+				c[n++] = two[i];
+	}
+	span_of(c, n, last->utoff, sec, out);
+}
+
+void
+tz_span(const struct tz *z, int64_t sec, struct tz_span *out)
+{
+	if (sec > SEC_MAX || sec < -SEC_MAX)
+		sec = sec > 0 ? SEC_MAX : -SEC_MAX;
+	if (z == NULL)
+		span_of(NULL, 0, 0, sec, out);
+	else if (z->rule.has_dst && z->nchange > 0 && sec >= z->change[z->nchange - 1].at)
+		span_by_rule(z, sec, out);
+	else
+		span_of(z->change, z->nchange, z->first, sec, out);
+}
+
+void
+tz_to_civil(const struct tz *z, int64_t sec, struct tz_civil *out, int *utoff_sec_or_null)
+{
+	struct tz_span span;
+	int64_t days;
+	int rest;
+
+	if (sec > SEC_MAX || sec < -SEC_MAX)
+		sec = sec > 0 ? SEC_MAX : -SEC_MAX;
+	tz_span(z, sec, &span);
+	sec += span.utoff;
+	days = civil_floor_div(sec, DAY_SEC);
+	rest = (int)(sec - days * DAY_SEC);
+	civil_from_days(days, &out->year, &out->month, &out->day);
+	out->hour = rest / 3600;
+	out->minute = rest / 60 % 60;
+	out->second = rest % 60;
+	out->wday = civil_weekday(days) + 1;
+	if (utoff_sec_or_null != NULL)
+		*utoff_sec_or_null = span.utoff;
+}
+
+/* Fills out with the instants that read `local`; *gap_end is where the first instant behind it is when there is none. */
+static int
+instants_of(const struct tz *z, int64_t local, int64_t out[2], int64_t *gap_end)
+{
+	struct tz_span s;
+	int n = 0;
+
+	for (tz_span(z, local - ZONE_UTOFF_MAX, &s);; tz_span(z, s.end, &s)) {
+		int64_t t = local - s.utoff;
+
+		if (t >= s.begin && t < s.end && n < 2)
+			out[n++] = t;
+		if (s.begin != INT64_MIN && local >= s.begin + s.before && local < s.begin + s.utoff)
+			*gap_end = s.begin;
+		if (s.end == INT64_MAX || s.end > local + ZONE_UTOFF_MAX)
+			return n;
+	}
+}
+
+static int64_t
+local_of(const struct tz_civil *c)
+{
+	return civil_days(c->year, c->month, c->day) * DAY_SEC + c->hour * 3600LL + c->minute * 60LL + c->second;
+}
+
+int
+tz_from_civil(const struct tz *z, const struct tz_civil *c, int64_t out[2])
+{
+	int64_t gap_end;
+
+	return instants_of(z, local_of(c), out, &gap_end);
+}
+
+int64_t
+tz_first(const struct tz *z, const struct tz_civil *c)
+{
+	int64_t out[2], gap_end = 0;
+
+	return instants_of(z, local_of(c), out, &gap_end) > 0 ? out[0] : gap_end;
+}
