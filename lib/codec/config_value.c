@@ -39,7 +39,7 @@ check_choice(const struct config_key *k, const char *text, struct err *e)
 	size_t len = strlen(text);
 
 	for (const char *p = k->choices; p != NULL; p = strchr(p, '|') != NULL ? strchr(p, '|') + 1 : NULL)
-		if (len > 0 && strncmp(p, text, len) == 0 && (p[len] == '|' || p[len] == '\0'))
+		if (len > 0 && strchr(text, '|') == NULL && strncmp(p, text, len) == 0 && (p[len] == '|' || p[len] == '\0'))
 			return 0;
 	return err_set(e, ERR_CONFIG, "\"%.60s\" is not one of %s", text, k->choices);
 }
@@ -164,8 +164,9 @@ set_list(const struct config_key *k, struct config_list *list, const char *text,
 		p += len + 1;
 		p += strspn(p, " \t");
 		if (*p == '\0') {
+			err_set(e, ERR_CONFIG, "item %d is empty: a comma ends the list", fresh.n + 1);
 			free_list(&fresh);
-			return err_set(e, ERR_CONFIG, "item %d is empty: a comma ends the list", fresh.n + 1);
+			return -1;
 		}
 	}
 	free_list(list);
