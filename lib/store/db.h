@@ -27,8 +27,9 @@ enum db_mode {
 	DB_READ,   /* read only, no migration: must be of a schema this program knows */
 };
 
-/* ERR_CONFIG: newer schema (both numbers named); ERR_IO: corrupt, not a database, no room; ERR_BUSY: locked by another
- * program. ":memory:" works for tests. */
+/* ERR_CONFIG: newer schema (both numbers named; DB_READ: older too), another program's database; ERR_NOTFOUND: no such
+ * file (DB_READ) or directory; ERR_FORBIDDEN: not readable or writable; ERR_IO: corrupt, not a database, no room;
+ * ERR_BUSY: locked by another program. A new file gets mode 0600. ":memory:" works for tests. */
 int db_open(struct db **out, const char *path, enum db_mode mode, const struct migration *m, struct err *e);
 void db_close(struct db *db);
 
@@ -42,8 +43,15 @@ int db_savepoint(struct db *db, struct err *e);      /* of one event; not nested
 int db_release(struct db *db, struct err *e);
 void db_rollback_to(struct db *db);
 
-/* Prepares once per SQL text (which must be a literal: kept by address) and returns it reset, unbound. */
+/* After an error that made SQLite give up the whole transaction (no room, I/O), all that follows fails with ERR_IO until
+ * db_rollback: half a turn is never committed. */
+
+/* Prepares once per SQL text (which must be a literal: kept by address) and returns it reset, unbound. NULL on error, and
+ * all stmt_ functions take that NULL: binds do nothing, a step is -1 and leaves *e as db_stmt set it. */
 struct stmt *db_stmt(struct db *db, const char *sql, struct err *e);
+/* A statement of the caller's own, for texts made at run time and for loops that call back: stmt_free it. */
+struct stmt *db_prepare(struct db *db, const char *sql, struct err *e);
+void stmt_free(struct stmt *s); /* NULL is fine */
 /* Binds by position from 1; text is borrowed until the step. NULL text binds NULL. */
 void stmt_i64(struct stmt *s, int i, int64_t v);
 void stmt_real(struct stmt *s, int i, double v);
@@ -63,6 +71,9 @@ bool stmt_col_null(struct stmt *s, int i);
 int64_t db_last_rowid(const struct db *db);
 int64_t db_changes(const struct db *db); /* rows of the last statement */
 int db_exec(struct db *db, const char *sql, struct err *e); /* several statements, no results */
+/* Gives up to `pages` unused pages back to the file system, as part of the transaction. */
+int db_shrink(struct db *db, int pages, struct err *e);
+int64_t db_size(struct db *db); /* bytes of the database without its WAL; -1 unknown */
 
 /* Makes a consistent copy (SQLite's backup) of the database at path into a new file; the source may be in use. */
 int db_backup(const char *path, const char *to, struct err *e);

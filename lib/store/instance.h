@@ -50,6 +50,7 @@ struct instance {
 struct attempt {
 	int64_t instance_id, attempt;
 	char *worker;
+	bool is_pj; /* the worker numbers attempts and answers dispatches */
 	enum attempt_state state;
 	int64_t opened_ms, accepted_ms, started_ms, finished_ms, source_start_ms, last_report_ms;
 	int64_t exit_code, signal;

@@ -92,7 +92,7 @@ CREATE TABLE instance (
   modified_ms      INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX instance_nominal ON instance(job_id, nominal_ms) WHERE nominal_ms IS NOT NULL;
-CREATE INDEX instance_due ON instance(due_ms) WHERE status = 1;
+CREATE INDEX instance_due ON instance(app_id, due_ms) WHERE status = 1;
 CREATE INDEX instance_live ON instance(job_id) WHERE status IN (2, 3);
 CREATE INDEX instance_job ON instance(job_id, id);
 CREATE INDEX instance_app ON instance(app_id, id);
@@ -102,6 +102,7 @@ CREATE TABLE attempt (
   instance_id  INTEGER NOT NULL,
   attempt      INTEGER NOT NULL,
   worker       TEXT NOT NULL,
+  is_pj        INTEGER NOT NULL,          -- 1: a pj worker: it numbers attempts and answers dispatches
   state        INTEGER NOT NULL,          -- see pj-server.db(5)
   opened_ms    INTEGER NOT NULL,
   accepted_ms  INTEGER,
@@ -114,6 +115,7 @@ CREATE TABLE attempt (
   result       TEXT,
   PRIMARY KEY (instance_id, attempt)
 ) WITHOUT ROWID;
+CREATE INDEX attempt_live ON attempt(state) WHERE state IN (1, 2, 3);
 
 -- Occurrences that did not run: a range of them and why.
 CREATE TABLE skipped (
