@@ -181,7 +181,9 @@ next_unbounded(const struct sched *s, int64_t after_ms, int64_t start_ms, int64_
 	return SCHED_NEVER;
 }
 
-/* Times before 1970 are nobody's: keeps all sums below far from overflow. */
+#define UPTO_MAX_MS (INT64_MAX / 4)
+
+/* Times before 1970 and behind UPTO_MAX_MS are nobody's: keeps all sums far from overflow. */
 static int64_t
 from_1970(int64_t after_ms)
 {
@@ -251,6 +253,7 @@ sched_count(const struct sched *s, int64_t after_ms, int64_t upto_ms, int64_t ma
 
 	sched_step_count = 0;
 	after_ms = from_1970(after_ms);
+	upto_ms = upto_ms < UPTO_MAX_MS ? upto_ms : UPTO_MAX_MS;
 	if (upto_ms > after_ms && max > 0) {
 		switch (s->type) {
 		case TIME_API:

@@ -53,7 +53,8 @@ int64_t sched_interval_ms(const struct sched *s);
  *   CRON          whole seconds; nothing after 2099
  *   FIXED_RATE    start_ms if after_ms is before it, else after_ms + rate
  *   FIXED_DELAY   the same: give the end of the last run as after_ms
- *   DAILY         start_ms moved into the window if after_ms is before it, else after_ms + interval moved into it
+ *   DAILY         start_ms moved into the window if after_ms is before it, else after_ms + interval moved into it;
+ *                 nothing after 2099
  *   API, WORKFLOW never */
 int64_t sched_next(const struct sched *s, int64_t after_ms, int64_t start_ms, int64_t end_ms);
 

@@ -7,7 +7,8 @@
 #include "time/daily.h"
 #include "time/tz.h"
 
-#define WINDOW_MAX_MS 4102617600000LL /* 2100-01-03: as cron, nothing fires after 2099 */
+#define WINDOW_YEAR_MAX 2099          /* as cron, nothing fires after it */
+#define WINDOW_MAX_MS 4102617600000LL /* 2100-01-03: behind that year everywhere */
 
 /* The first instant at or after `at_ms` that lies in the window of an allowed day; INT64_MAX behind the end of 2099. */
 int64_t window_fit(const struct daily_spec *d, const struct tz *z, int64_t at_ms, unsigned *steps);
