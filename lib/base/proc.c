@@ -106,7 +106,7 @@ proc_open(struct proc_id id)
 		errno = ESRCH;
 	if (fd < 0)
 		return -1;
-	/* The descriptor is of whoever had the pid at its opening: if he is still there with our start time, it is he. */
+	/* The descriptor is of whoever had the pid when it was opened: with our start time it is he. */
 	if (!proc_alive(id)) {
 		close(fd);
 		errno = ESRCH;

@@ -110,8 +110,9 @@ long_lines_are_cut_and_marked(void **state)
 static void
 foreign_lines(void **state)
 {
-	static const char *const foreign[] = { "", "hello", "2026-11-21T10:02:03.456Z", "2026-11-21T10:02:03.456Z NOTE  x",
-		"2026-13-21T10:02:03.456Z INFO  x", "2026-11-21 10:02:03.456Z INFO  x", "2026-11-21T10:02:03.456ZXINFO  x",
+	static const char *const foreign[] = { "", "hello", "2026-11-21T10:02:03.456Z",
+		"2026-11-21T10:02:03.456Z NOTE  x", "2026-13-21T10:02:03.456Z INFO  x",
+		"2026-11-21 10:02:03.456Z INFO  x", "2026-11-21T10:02:03.456ZXINFO  x",
 		"2026-11-21T10:02:03.456Z INFO x" };
 	struct spool_line line;
 
@@ -128,7 +129,8 @@ utf8(void **state)
 {
 #define REP "\xef\xbf\xbd"
 	static const struct { const char *in; size_t len; const char *out; } cases[] = {
-		{ "plain", 5, "plain" }, { "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 9, "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80" },
+		{ "plain", 5, "plain" },
+		{ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 9, "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80" },
 		{ "a\0b", 3, "a" REP "b" }, { "\xc3", 1, REP }, { "\xff\xfe", 2, REP REP },
 		{ "\xc0\x80", 2, REP REP }, { "\xed\xa0\x80", 3, REP REP REP }, { "\xe0\x80\x80x", 4, REP REP REP "x" },
 		{ "\xf4\x90\x80\x80", 4, REP REP REP REP }, { "\xf4\x8f\xbf\xbf", 4, "\xf4\x8f\xbf\xbf" },
