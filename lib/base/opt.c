@@ -197,7 +197,7 @@ parse_short(const struct opt_cmd *cmd, const struct opt_args *args, int *i, opt_
 int
 opt_parse(const struct opt_cmd *cmd, struct opt_args *args, opt_fn fn, void *arg)
 {
-	int kept = 0, i = 0, rc = OPT_GO;
+	int kept = 0, i = 0, rc = OPT_GO, words;
 
 	args->ended = false;
 	for (; i < args->argc && rc == OPT_GO; i++) {
@@ -218,10 +218,13 @@ opt_parse(const struct opt_cmd *cmd, struct opt_args *args, opt_fn fn, void *arg
 			rc = parse_short(cmd, args, &i, fn, arg);
 		}
 	}
+	words = args->argc;
 	args->before = kept;
 	while (i < args->argc)
 		args->argv[kept++] = args->argv[i++];
 	args->argc = kept;
+	if (kept < words)
+		args->argv[kept] = NULL;
 	if (!args->ended)
 		args->before = kept;
 	return rc;

@@ -28,7 +28,8 @@ struct opt_cmd {
 	bool mixed;              /* options may also stand behind operands; else the first operand ends them */
 };
 
-/* In: the words to parse, without the program's own name. Out: the operands, in the same array (reordered). */
+/* In: the words to parse, without the program's own name. Out: the operands, in the same array (reordered), with a NULL
+ * behind them if there was one behind the words. */
 struct opt_args {
 	int argc;
 	char **argv;

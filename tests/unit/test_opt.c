@@ -68,6 +68,7 @@ forms(void **state)
 	assert_false(args.ended);
 	assert_int_equal(parse(&plain, &seen, &args, WORDS("-a", "--", "-b")), OPT_GO);
 	assert_string_equal(seen.data, "a=;|-b");
+	assert_null(args.argv[1]);
 	assert_int_equal(args.before, 0);
 	assert_int_equal(parse(&plain, &seen, &args, WORDS("-", "-a")), OPT_GO);
 	assert_string_equal(seen.data, "|-|-a");

@@ -1,0 +1,297 @@
+#include "spawner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "codec/frame.h"
+#include "runner.h"
+#include "spec.h"
+
+#define READ_SIZE (64 * 1024)
+#define OUT_MAX (1024 * 1024) /* when the peer does not read: no further starts until it does */
+
+struct child {
+	pid_t pid;
+	int64_t seq;
+	char *slot;
+};
+
+struct spawner {
+	int fd, signal_fd, null_fd;
+	struct buf in, out;
+	struct child *child;
+	size_t n, cap;
+	char *title;
+	size_t title_len;
+};
+
+/* --- what is told --------------------------------------------------------------------------------------------- */
+
+static void
+tell(struct spawner *s, const char *op, const char *slot, int64_t seq, const char *key, int64_t value,
+    const char *key2, int64_t value2)
+{
+	struct buf body = BUF_INIT;
+
+	kv_put(&body, "op", op);
+	kv_put(&body, "slot", slot);
+	kv_put_i64(&body, "seq", seq);
+	kv_put_i64(&body, key, value);
+	if (key2 != NULL)
+		kv_put_i64(&body, key2, value2);
+	frame_put(&s->out, &body);
+	buf_fini(&body);
+}
+
+static void
+refuse(struct spawner *s, const char *slot, int64_t seq, const char *reason)
+{
+	struct buf body = BUF_INIT;
+
+	kv_put(&body, "op", "refused");
+	kv_put(&body, "slot", slot != NULL ? slot : "");
+	kv_put_i64(&body, "seq", seq);
+	kv_put(&body, "reason", reason);
+	frame_put(&s->out, &body);
+	buf_fini(&body);
+}
+
+/* --- the fork ------------------------------------------------------------------------------------------------- */
+
+/* So that ps tells one run from another: all of them have the spawner's command line else. */
+static void
+set_title(const struct spawner *s, const struct spec *spec)
+{
+	int n = snprintf(s->title, s->title_len, "pj-run instance %" PRId64 ".%" PRId64, spec->instance_id,
+	    spec->attempt);
+
+	if (n > 0 && (size_t)n < s->title_len)
+		memset(s->title + n, 0, s->title_len - (size_t)n);
+}
+
+static void __attribute__((noreturn))
+become_runner(struct spawner *s, struct spec *spec)
+{
+	sigset_t empty;
+
+	proc_close_fds(3, &s->null_fd, 1);
+	sigemptyset(&empty);
+	sigprocmask(SIG_SETMASK, &empty, NULL);
+	setsid();
+	if (s->title_len > 0)
+		set_title(s, spec);
+	_exit(runner_main(spec, s->null_fd));
+}
+
+static bool
+room_for_child(struct spawner *s)
+{
+	struct child *child;
+
+	if (s->n < s->cap)
+		return true;
+	child = realloc(s->child, (s->cap + 64) * sizeof *child);
+	if (child == NULL)
+		return false;
+	s->child = child;
+	s->cap += 64;
+	return true;
+}
+
+static void
+start_run(struct spawner *s, struct spec *spec)
+{
+	char *slot = room_for_child(s) ? strdup(spec->slot) : NULL;
+	struct proc_stat st = { 0 };
+	char reason[128];
+	pid_t pid;
+
+	if (slot == NULL) {
+		refuse(s, spec->slot, spec->seq, "out of memory");
+		return;
+	}
+	pid = fork();
+	if (pid == 0)
+		become_runner(s, spec);
+	if (pid < 0) {
+		snprintf(reason, sizeof reason, "cannot fork: %s", strerror(errno));
+		refuse(s, spec->slot, spec->seq, reason);
+		free(slot);
+		return;
+	}
+	/* Also of one that has ended already: it is not waited for yet. */
+	proc_stat(pid, &st);
+	s->child[s->n++] = (struct child){ pid, spec->seq, slot };
+	tell(s, "started", slot, spec->seq, "pid", pid, "start", (int64_t)st.id.start);
+}
+
+static void
+take_message(struct spawner *s, const struct buf *body)
+{
+	struct err e = ERR_INIT;
+	struct spec spec;
+	const char *op;
+	struct kv kv;
+
+	if (kv_parse(&kv, buf_str(body), body->len, &e) < 0) {
+		log_error("bad_message", "error=%s", log_q(e.msg));
+		refuse(s, NULL, 0, e.msg);
+		return;
+	}
+	op = kv_get(&kv, "op");
+	if (op == NULL || strcmp(op, "run") != 0) {
+		refuse(s, kv_get(&kv, "slot"), kv_get_i64(&kv, "seq", 0), "unknown op");
+	} else if (spec_from_record(&spec, &kv, &e) < 0) {
+		refuse(s, kv_get(&kv, "slot"), kv_get_i64(&kv, "seq", 0), e.msg);
+	} else {
+		start_run(s, &spec);
+		spec_fini(&spec);
+	}
+	kv_fini(&kv);
+}
+
+/* --- the loop ------------------------------------------------------------------------------------------------- */
+
+static void
+reap(struct spawner *s)
+{
+	struct signalfd_siginfo info;
+	int status;
+	pid_t pid;
+
+	while (read(s->signal_fd, &info, sizeof info) > 0)
+		continue;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (size_t i = 0; i < s->n; i++)
+			if (s->child[i].pid == pid) {
+				tell(s, "exited", s->child[i].slot, s->child[i].seq, "status", status, NULL, 0);
+				free(s->child[i].slot);
+				s->child[i] = s->child[--s->n];
+				break;
+			}
+}
+
+/* 1 something came, 0 the peer is gone, -1 error. */
+static int
+read_some(struct spawner *s, struct err *e)
+{
+	char *at = buf_room(&s->in, READ_SIZE);
+	ssize_t n;
+
+	if (at == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	n = read(s->fd, at, READ_SIZE);
+	if (n > 0)
+		s->in.len += (size_t)n;
+	if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNRESET)
+		return err_sys(e, ERR_OS, errno, "cannot read from the supervisor's socket");
+	return n == 0 || (n < 0 && errno == ECONNRESET) ? 0 : 1;
+}
+
+static int
+write_some(struct spawner *s, struct err *e)
+{
+	ssize_t n;
+
+	if (!buf_ok(&s->out))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	while (s->out.len > 0) {
+		n = write(s->fd, s->out.data, s->out.len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return 1;
+		if (n < 0)
+			return errno == EPIPE || errno == ECONNRESET ? 0 : err_sys(e, ERR_OS, errno, "cannot write");
+		buf_drop(&s->out, (size_t)n);
+	}
+	return 1;
+}
+
+static int
+take_messages(struct spawner *s, struct err *e)
+{
+	struct buf body = BUF_INIT;
+	int rc = 0;
+
+	while (s->out.len < OUT_MAX && (rc = frame_get(&s->in, &body, e)) == 1) {
+		take_message(s, &body);
+		buf_clear(&body);
+	}
+	buf_fini(&body);
+	return rc < 0 ? -1 : 1;
+}
+
+/* One round: 1 go on, 0 the peer is gone, -1 error. */
+static int
+turn(struct spawner *s, struct err *e)
+{
+	struct pollfd p[2] = {
+		{ .fd = s->fd, .events = (short)((s->out.len < OUT_MAX ? POLLIN : 0) | (s->out.len > 0 ? POLLOUT : 0)) },
+		{ .fd = s->signal_fd, .events = POLLIN },
+	};
+	int rc = 1;
+
+	if (poll(p, 2, -1) < 0 && errno != EINTR)
+		return err_sys(e, ERR_OS, errno, "cannot poll");
+	if ((p[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+		rc = read_some(s, e);
+	/* What came whole before the peer went is started: it counts on that. */
+	if (rc >= 0 && take_messages(s, e) < 0)
+		return -1;
+	if (p[1].revents != 0)
+		reap(s);
+	return rc <= 0 ? rc : write_some(s, e);
+}
+
+static int
+prepare(struct spawner *s, struct err *e)
+{
+	sigset_t set;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, sig == SIGPIPE ? SIG_IGN : SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	clock_boot_id(); /* the runners inherit it */
+	if (fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(s->fd, F_SETFD, FD_CLOEXEC) < 0)
+		return err_sys(e, ERR_USAGE, errno, "descriptor %d is no socket of ours", s->fd);
+	s->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (s->signal_fd < 0 || s->null_fd < 0)
+		return err_sys(e, ERR_OS, errno, "cannot open what the spawner needs");
+	return 0;
+}
+
+int
+spawner_main(int fd, char *title, unsigned long title_len)
+{
+	struct spawner s = { .fd = fd, .title = title, .title_len = title_len };
+	struct err e = ERR_INIT;
+	int rc = prepare(&s, &e) < 0 ? -1 : 1;
+
+	while (rc > 0)
+		rc = turn(&s, &e);
+	if (rc < 0)
+		log_error("spawner_ends", "error=%s", log_q(e.msg));
+	for (size_t i = 0; i < s.n; i++)
+		free(s.child[i].slot);
+	free(s.child);
+	buf_fini(&s.in);
+	buf_fini(&s.out);
+	return rc == 0 ? 0 : err_exit_code(e.code);
+}
