@@ -67,7 +67,7 @@ TOOL_BINS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TOOL_SRC))
 # --- faults for LD_PRELOAD: tests/fault/preload/*.c --------------------------
 PRELOADS  := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(sort $(wildcard tests/fault/preload/*.c)))
 
-.PHONY: all unit-bins tools check check-unit check-sh lint layers install clean help bench interop
+.PHONY: all unit-bins tools check check-unit check-sh lint layers install clean help bench interop torture
 all: $(BINS)
 unit-bins: $(UNIT_BINS)
 tools: $(TOOL_BINS) $(PRELOADS)
@@ -125,6 +125,9 @@ layers:
 bench: all tools
 	BUILD=$(abspath $(BUILD)) sh tests/bench/run
 
+torture: all tools
+	BUILD=$(abspath $(BUILD)) TORTURE=20 SH_LIMIT=3600 sh scripts/run-sh tests/sh/crash.bats
+
 interop: all
 	BUILD=$(abspath $(BUILD)) sh tests/interop/run
 
@@ -144,6 +147,7 @@ help:
 	@echo 'make check      unit and shell tests (SAN=1: under ASan+UBSan)'
 	@echo 'make lint       gcc and clang warnings, shellcheck, mandoc, layers'
 	@echo 'make bench      the benchmarks, ratios against a raw baseline'
+	@echo 'make torture    kill -9 and full disks, long'
 	@echo 'make interop    the real Java worker and client (JDK and Maven)'
 	@echo 'make install    DESTDIR= PREFIX='
 	@echo 'make clean'
