@@ -131,16 +131,17 @@ settle() {
 
 @test "pj-workerd killed while jobs run: it finds them again and every result arrives" {
 	ctl job add slow -- "$BUILD/tests/sh/witness" "$witness" 1500
-	for ((i = 0; i < rounds / 2; i++)); do
-		for n in 1 2 3 4; do ctl job run slow; done
+	half=$((rounds / 2))
+	for ((i = 0; i < half; i++)); do
+		for _ in 1 2 3 4; do ctl job run slow; done
 		sleep "0.$((RANDOM % 10))"
 		kill_pid "$WORKER_PID"
 		sleep "$((RANDOM % 2)).$((RANDOM % 10))"
 		start_worker "${worker_place[@]}"
 	done
 	wait_for no_live 60
-	assert_eq "$(lines_of "$witness")" $((rounds / 2 * 4))
-	assert_eq "$(ctl instance ls --tsv --status succeeded --limit 1000 | wc -l)" $((rounds / 2 * 4))
+	assert_eq "$(lines_of "$witness")" $((half * 4))
+	assert_eq "$(ctl instance ls --tsv --status succeeded --limit 1000 | wc -l)" $((half * 4))
 	ledger
 }
 
@@ -161,8 +162,9 @@ settle() {
 
 @test "server, worker and helpers killed at once: every run that was asked for ends once" {
 	ctl job add slow -- "$BUILD/tests/sh/witness" "$witness" 500
-	for ((i = 0; i < rounds / 2; i++)); do
-		for n in 1 2 3 4 5; do ctl job run slow; done
+	half=$((rounds / 2))
+	for ((i = 0; i < half; i++)); do
+		for _ in 1 2 3 4 5; do ctl job run slow; done
 		helpers=$(pgrep -P "$WORKER_PID" || true)
 		for p in $WORKER_PID $SERVER_PID $helpers; do kill -KILL "$p" 2>/dev/null || true; done
 		wait_for "! is_alive $WORKER_PID && ! is_alive $SERVER_PID" 5
@@ -170,7 +172,7 @@ settle() {
 		start_worker "${worker_place[@]}"
 	done
 	wait_for no_live 90
-	assert_eq "$(lines_of "$witness")" $((rounds / 2 * 5))
+	assert_eq "$(lines_of "$witness")" $((half * 5))
 	ledger
 }
 
