@@ -86,7 +86,8 @@ int core_report(struct core *c, struct now now, const struct report *r, struct e
 /* The end of a message that an action asked for. */
 enum message_outcome {
 	MESSAGE_ACCEPTED,    /* pj: it has it (or, for a stop: it is ended or will report); Java: status 200 */
-	MESSAGE_NOT_STARTED, /* pj's own word, or NOT_SENT: proof */
+	MESSAGE_NOT_STARTED, /* pj's own word: this attempt never ran and never will */
+	MESSAGE_NOT_SENT,    /* refused, no route: this message did not arrive. Proof only if none was sent before it */
 	MESSAGE_UNKNOWN,     /* time-out, reset, nonsense */
 	MESSAGE_GONE,        /* a stop: the worker does not know the attempt and will never start it */
 };

@@ -44,16 +44,19 @@ struct workers *workers_new(int64_t timeout_ms);
 void workers_free(struct workers *w);
 int workers_beat(struct workers *w, const struct heartbeat *hb, struct now now, struct err *e);
 struct worker *workers_find(struct workers *w, int64_t app_id, const char *address); /* NULL; alive or not */
+bool workers_has_room(const struct worker *x, struct now now); /* not overloaded, not avoided, a slot free; not: alive */
 bool workers_alive(const struct workers *w, const struct worker *x, struct now now);
 void workers_shift(struct workers *w, int64_t stall_ms); /* a stall of the loop is nobody's silence */
 /* Drops those silent for ten time-outs. */
 void workers_expire(struct workers *w, struct now now);
-/* In order of address; app_id 0: all. */
+int64_t workers_count_alive(struct workers *w, struct now now);
+/* In order of app and address; app_id 0: all. */
 void workers_each(struct workers *w, int64_t app_id, bool (*fn)(struct worker *x, void *arg), void *arg);
 
 enum choice { CHOICE_OK, CHOICE_NONE /* no suitable worker */, CHOICE_BUSY /* suitable ones are all overloaded or avoided */ };
 /* Chooses by the job's filters and strategy (behaviour.md 1.7, 1.8); ties go to the least assigned. Lists every suitable
  * worker into *all (malloc'ed array of borrowed pointers, best first, cut to max_worker_count) when all is not NULL. */
+enum choice workers_choose_any(struct workers *w, int64_t app_id, struct now now); /* without a job's filters: is any? */
 enum choice workers_choose(struct workers *w, int64_t app_id, const struct job_spec *spec, struct now now, uint64_t random,
     struct worker **chosen, struct worker ***all, int *n_all);
 
