@@ -40,6 +40,8 @@ struct config {
 		char *listen, *external, *tags;
 		int64_t slots, starts;      /* slots: runs at once; starts: forks in flight */
 		bool accept_plain;
+		/* allow: the kinds "exec", "shell", "file", or absolute paths: exec of this program, or with a '/' at
+		 * its end of the programs below. Nothing allowed: nothing starts. processors: directories of files. */
 		struct config_list allow, processors;
 		int64_t heartbeat_ms, discover_ms, report_ms;
 		int64_t keep_spool_ms, keep_spool_bytes, log_max_bytes, keep_tombstones_ms, stop_grace_ms;
