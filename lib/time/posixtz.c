@@ -114,26 +114,6 @@ daylight(struct text *t, struct zone_rule *r)
 	return take(t, ',') && date(t, &r->start) == 0 && take(t, ',') && date(t, &r->end) == 0 ? 0 : -1;
 }
 
-int
-zone_rule_parse(const char *text, size_t len, struct zone_rule *out)
-{
-	struct text t = { text, text + len };
-	struct zone_rule r;
-	int west;
-
-	memset(&r, 0, sizeof r);
-	if (abbreviation(&t) != 0 || clock_time(&t, 24, &west) != 0)
-		return -1;
-	r.known = true;
-	r.std = -west;
-	if (t.p < t.end && daylight(&t, &r) != 0)
-		return -1;
-	if (t.p != t.end)
-		return -1;
-	*out = r;
-	return 0;
-}
-
 /* The day number of a date in a year. */
 static int64_t
 day_of(const struct zone_date *d, int year)
@@ -167,4 +147,40 @@ zone_rule_year(const struct zone_rule *r, int year, struct zone_change out[2])
 	out[0] = start.at <= end.at ? start : end;
 	out[1] = start.at <= end.at ? end : start;
 	return 2;
+}
+
+/* Summer time that ends as it begins again is how permanent summer time is written (RFC 8536, 3.3.1). */
+static void
+settle(struct zone_rule *r)
+{
+	struct zone_change c[2], next[2];
+
+	for (int year = 2000; year < 2004; year++) {
+		if (zone_rule_year(r, year, c) == 0 || zone_rule_year(r, year + 1, next) == 0 || c[1].at != next[0].at ||
+		    c[1].utoff != r->std)
+			return;
+	}
+	r->std = r->dst;
+	r->has_dst = false;
+}
+
+int
+zone_rule_parse(const char *text, size_t len, struct zone_rule *out)
+{
+	struct text t = { text, text + len };
+	struct zone_rule r;
+	int west;
+
+	memset(&r, 0, sizeof r);
+	if (abbreviation(&t) != 0 || clock_time(&t, 24, &west) != 0)
+		return -1;
+	r.known = true;
+	r.std = -west;
+	if (t.p < t.end && daylight(&t, &r) != 0)
+		return -1;
+	if (t.p != t.end)
+		return -1;
+	settle(&r);
+	*out = r;
+	return 0;
 }

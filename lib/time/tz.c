@@ -16,6 +16,7 @@
 #define LOCALTIME "/etc/localtime"
 /* Farther out a year does not fit an int; nobody schedules there. */
 #define SEC_MAX 60000000000000000LL
+#define YEAR_MAX 1600000000
 
 static struct tz *
 zone_new(const char *name, struct err *e)
@@ -192,26 +193,34 @@ span_of(const struct zone_change *c, size_t n, int32_t first, int64_t sec, struc
 	out->after = i < n ? c[i].utoff : out->utoff;
 }
 
+/* Adds a change to a short list by the rules of zone_add. */
+static size_t
+add_change(struct zone_change *c, size_t n, struct zone_change one)
+{
+	if (n > 1 && c[n - 1].at == one.at)
+		n--;
+	if (one.at > c[n - 1].at && one.utoff != c[n - 1].utoff)
+		c[n++] = one;
+	return n;
+}
+
 /* Behind the table: the rule's changes of the years around. */
 static void
 span_by_rule(const struct tz *z, int64_t sec, struct tz_span *out)
 {
 	const struct zone_change *last = &z->change[z->nchange - 1];
-	struct zone_change c[10];
-	int year, month, day;
-	size_t n = 0;
+	struct zone_change c[12], two[2];
+	int year, month, day, got;
+	size_t n = 1;
 
 	civil_from_days(civil_floor_div(sec, DAY_SEC), &year, &month, &day);
-	c[n++] = *last;
-	for (int y = year - 2; y <= year + 1; y++) {
-		struct zone_change two[2];
-		int got = zone_rule_year(&z->rule, y, two);
-
+	c[0] = *last;
+	for (int y = year - 2; y <= year + 2; y++) {
+		got = zone_rule_year(&z->rule, y, two);
 		for (int i = 0; i < got; i++)
-			if (two[i].at > c[n - 1].at && two[i].utoff != c[n - 1].utoff)
-				c[n++] = two[i];
+			n = add_change(c, n, two[i]);
 	}
-	span_of(c, n, last->utoff, sec, out);
+	span_of(c, n, z->nchange > 1 ? last[-1].utoff : z->first, sec, out);
 }
 
 void
@@ -271,7 +280,9 @@ instants_of(const struct tz *z, int64_t local, int64_t out[2], int64_t *gap_end)
 static int64_t
 local_of(const struct tz_civil *c)
 {
-	return civil_days(c->year, c->month, c->day) * DAY_SEC + c->hour * 3600LL + c->minute * 60LL + c->second;
+	int year = c->year > YEAR_MAX ? YEAR_MAX : c->year < -YEAR_MAX ? -YEAR_MAX : c->year;
+
+	return civil_days(year, c->month, c->day) * DAY_SEC + c->hour * 3600LL + c->minute * 60LL + c->second;
 }
 
 int

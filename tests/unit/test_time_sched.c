@@ -233,6 +233,78 @@ test_count_is_stepping(void **state)
 	}
 }
 
+/* Pieces of the grammar, in any order: what parses obeys the contract, what does not says where. */
+static size_t
+random_expr(char *out, size_t size)
+{
+	static const char *const piece[] = { "*", "?", "L", "LW", "W", "#", "-", "/", ",", "~", "H", "H(", ")", "|", "||", "@at ",
+		"@daily", "0", "1", "2", "5", "7", "12", "15", "23", "29", "31", "59", "60", "2026", "2099", "SUN", "FRI", "JAN",
+		"feb", "6L", "2#5", "15W", "1-5", "5-1", "*/7", "0/15", "+3", "2026-11-01T01:30", "\t" };
+	int fields = rand() % 9 == 0 ? rand() % 9 : 5 + rand() % 3;
+	size_t used = 0;
+
+	for (int f = 0; f < fields; f++) {
+		int parts = rand() % 3 == 0 ? 1 + rand() % 3 : 1;
+
+		if (rand() % 2 == 0) { /* keep many of them valid */
+			used += (size_t)snprintf(out + used, size - used, "%s ", f % 2 == 0 ? "*" : "1");
+			continue;
+		}
+		for (int i = 0; i < parts; i++)
+			used += (size_t)snprintf(out + used, size - used, "%s%s", i > 0 && rand() % 2 == 0 ? "," : "",
+			    piece[(size_t)rand() % (sizeof piece / sizeof piece[0])]);
+		used += (size_t)snprintf(out + used, size - used, " ");
+	}
+	return used;
+}
+
+static void
+check_contract(const struct sched *s, const char *expr)
+{
+	int64_t from = NEWYEAR_2026 + rand() % (400 * 86400) * 1000LL, t = from, last = from, n;
+
+	for (int i = 0; i < 30; i++, t = last) {
+		last = sched_next(s, t, 0, INT64_MAX);
+		if (sched_steps() > 20000)
+			fail_msg("'%s': %u steps", expr, sched_steps());
+		if (last == SCHED_NEVER)
+			break;
+		if (last <= t || last % 1000 != 0)
+			fail_msg("'%s': %lld follows %lld", expr, (long long)last, (long long)t);
+		assert_int_equal(sched_next(s, last - 1, 0, last), last);
+	}
+	n = last == SCHED_NEVER ? INT64_MAX : 30;
+	if (n == 30)
+		check_count(s, from, t, INT64_MAX, expr);
+	check_count(s, from, INT64_MAX, 25, expr);
+}
+
+static void
+test_random_expressions(void **state)
+{
+	char expr[512];
+	int taken = 0;
+
+	srand(5);
+	for (int i = 0; i < 60000; i++) {
+		struct err e = ERR_INIT;
+		struct sched *s;
+
+		random_expr(expr, sizeof expr);
+		s = sched_parse(TIME_CRON, expr, i % 2 == 0 ? new_york : lord_howe, (uint32_t)i, &e);
+		if (s == NULL) {
+			assert_int_equal(e.code, ERR_DATA);
+			assert_int_equal(strncmp(e.msg, "column ", 7), 0);
+			continue;
+		}
+		taken++;
+		sched_set_policy(s, (enum sched_gap)(i % 3), (enum sched_fold)(i / 3 % 3));
+		check_contract(s, expr);
+		sched_free(s);
+	}
+	assert_in_range(taken, 2000, 58000);
+}
+
 static void
 test_count_is_cheap(void **state)
 {
@@ -356,6 +428,7 @@ main(void)
 		cmocka_unit_test(test_once_in_gap_is_refused),
 		cmocka_unit_test(test_lost_day),
 		cmocka_unit_test(test_count_is_stepping),
+		cmocka_unit_test(test_random_expressions),
 		cmocka_unit_test(test_count_is_cheap),
 		cmocka_unit_test(test_count_continues),
 		cmocka_unit_test(test_rate_and_delay),
