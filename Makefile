@@ -143,7 +143,10 @@ install: all
 	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/bin
 	for s in 1 5 7 8; do for f in man/*.$$s; do \
 	    if [ -e "$$f" ]; then install -m 644 "$$f" $(DESTDIR)$(PREFIX)/share/man/man$$s; fi; done; done
-	cp -R etc/. $(DESTDIR)$(PREFIX)/share/doc/pj/
+	cd etc && find . -type f -exec install -D -m 644 {} $(abspath $(DESTDIR)/)$(PREFIX)/share/doc/pj/{} \;
+	sed -i 's|/usr/local/bin|$(PREFIX)/bin|g' $(DESTDIR)$(PREFIX)/share/doc/pj/systemd/* \
+	    $(DESTDIR)$(PREFIX)/share/doc/pj/cron.d/*
+	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/pj
 
 clean:
 	rm -rf build
