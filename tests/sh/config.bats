@@ -58,8 +58,10 @@ refused() { # refused TEXT-OF-PJ.INI PART...
 	    -o worker.stop_grace=3s -o server.start_grace=3s -o server.dispatch_timeout=3s -n >"$BATS_TEST_TMPDIR/all.ini"
 	pj-serverd -c "$BATS_TEST_TMPDIR/all.ini" -n | diff "$BATS_TEST_TMPDIR/all.ini" -
 	# Nothing but the root is as it was.
-	run bash -c "comm -12 <(pj-serverd -r '$R' -n | grep = | sort) <(grep = '$BATS_TEST_TMPDIR/all.ini' | sort)"
-	assert_eq "$output" "root = $R"
+	flat() { awk '/^\[/ { section = $0 } / =/ { print section, $0 }' | sort; }
+	pj-serverd -r "$R" -n | flat >"$BATS_TEST_TMPDIR/defaults"
+	flat <"$BATS_TEST_TMPDIR/all.ini" >"$BATS_TEST_TMPDIR/all"
+	assert_eq "$(comm -12 "$BATS_TEST_TMPDIR/defaults" "$BATS_TEST_TMPDIR/all")" " root = $R"
 }
 
 @test "later sources win: root's file, PJ_CONFIG, -c, -o" {
@@ -83,10 +85,10 @@ refused() { # refused TEXT-OF-PJ.INI PART...
 
 @test "a root's own file stands alone: /etc/pj/pj.ini is for installations without a root" {
 	unshare -rm true 2>/dev/null || skip "no mount namespaces here"
-	[ -d /etc/pj ] || [ -w /etc ] || skip "/etc cannot be written"
 	mkdir -p "$BATS_TEST_TMPDIR/etc/pj" "$R/etc"
 	printf '[worker]\nslots = 9\n' >"$BATS_TEST_TMPDIR/etc/pj/pj.ini"
-	in_namespace() { unshare -rm bash -c 'mount --bind "$0" /etc && shift 0 && exec "$@"' "$BATS_TEST_TMPDIR/etc" "$@"; }
+	# shellcheck disable=SC2016 # the inner shell's
+	in_namespace() { unshare -rm bash -c 'mount --bind "$0" /etc && exec "$@"' "$BATS_TEST_TMPDIR/etc" "$@"; }
 	run in_namespace "$BUILD/bin/pj-workerd" -n
 	assert_has "$output" "slots = 9"
 	assert_has "$output" "state = /var/lib/pj"

@@ -5,6 +5,7 @@ load helpers
 copy_tree() { # only what the check reads
 	mkdir -p "$BATS_TEST_TMPDIR/tree"
 	cp -R "$TOP/lib" "$TOP/bin" "$BATS_TEST_TMPDIR/tree/"
+	mkdir -p "$BATS_TEST_TMPDIR"/tree/bin/{pj-ctl,pj-run}
 }
 
 refused() { # refused FILE INCLUDE-LINE PART
@@ -41,7 +42,6 @@ refused() { # refused FILE INCLUDE-LINE PART
 
 @test "a program knows lib and its own directory, pj-run no library" {
 	copy_tree
-	mkdir -p "$BATS_TEST_TMPDIR"/tree/bin/{pj-ctl,pj-run}
 	refused bin/pj-ctl/x.c '#include "pj-run/spec.h"' "its own directory"
 	refused bin/pj-run/x.c '#include "store/db.h"' "libc only"
 	refused bin/pj-run/x.c '#include "codec/config.h"' "libc only"
