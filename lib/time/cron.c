@@ -178,30 +178,40 @@ struct day_count {
 	int64_t count;
 };
 
+/* The rules of `mask` that are on in this hour. */
 static uint64_t
-seconds_of(const struct cron *c, uint64_t mask, int hour, int minute)
+in_hour(const struct cron *c, uint64_t mask, int hour)
+{
+	uint64_t on = 0;
+
+	for (; mask != 0; mask &= mask - 1)
+		if (c[__builtin_ctzll(mask)].hour >> hour & 1)
+			on |= mask & -mask;
+	return on;
+}
+
+static uint64_t
+in_minute(const struct cron *c, uint64_t mask, int minute)
 {
 	uint64_t set = 0;
 
-	for (; mask != 0; mask &= mask - 1) {
-		const struct cron *r = &c[__builtin_ctzll(mask)];
-
-		if (r->hour >> hour & 1 && r->minute >> minute & 1)
-			set |= r->second;
-	}
+	for (; mask != 0; mask &= mask - 1)
+		if (c[__builtin_ctzll(mask)].minute >> minute & 1)
+			set |= c[__builtin_ctzll(mask)].second;
 	return set;
 }
 
-/* Matches of the rules in `mask` among the seconds [from, to] of a day. */
+/* Matches among the seconds [from, to] of an hour. */
 static int64_t
-count_part(const struct cron *c, uint64_t mask, int from, int to)
+count_hour(const struct cron *c, uint64_t mask, int from, int to)
 {
+	const struct cron *only = &c[__builtin_ctzll(mask)];
 	int64_t n = 0;
 
-	if (mask == 0)
-		return 0;
+	if (from == 0 && to == 3599 && (mask & (mask - 1)) == 0)
+		return (int64_t)__builtin_popcountll(only->minute) * __builtin_popcountll(only->second);
 	for (int m = from / 60; m <= to / 60; m++) {
-		uint64_t set = seconds_of(c, mask, m / 60, m % 60);
+		uint64_t set = in_minute(c, mask, m);
 
 		if (m == from / 60)
 			set = set >> from % 60 << from % 60;
@@ -212,17 +222,29 @@ count_part(const struct cron *c, uint64_t mask, int from, int to)
 	return n;
 }
 
+/* Matches of the rules in `mask` among the seconds [from, to] of a day. */
+static int64_t
+count_part(const struct cron *c, uint64_t mask, int from, int to)
+{
+	int64_t n = 0;
+
+	for (int h = from / 3600; h <= to / 3600; h++) {
+		uint64_t on = in_hour(c, mask, h);
+
+		if (on != 0)
+			n += count_hour(c, on, h == from / 3600 ? from % 3600 : 0, h == to / 3600 ? to % 3600 : 3599);
+	}
+	return n;
+}
+
 static int64_t
 count_day(const struct cron *c, uint64_t mask, struct day_count cache[8])
 {
 	struct day_count *slot = &cache[(mask ^ mask >> 3 ^ mask >> 6 ^ mask >> 17) & 7];
-	const struct cron *only = &c[__builtin_ctzll(mask)];
 
 	if (slot->mask != mask) {
 		slot->mask = mask;
-		slot->count = (mask & (mask - 1)) != 0 ? count_part(c, mask, 0, (int)DAY_SEC - 1) :
-		    (int64_t)__builtin_popcount(only->hour) * __builtin_popcountll(only->minute) *
-		    __builtin_popcountll(only->second);
+		slot->count = count_part(c, mask, 0, (int)DAY_SEC - 1);
 	}
 	return slot->count;
 }

@@ -60,7 +60,7 @@ int64_t sched_next(const struct sched *s, int64_t after_ms, int64_t start_ms, in
 
 /* How many nominal times lie in (after_ms, upto_ms], at most max; *first_ms and *last_ms (each may be NULL) are the first
  * and the last one counted, SCHED_NEVER when there is none. To go on after max, count again from *last_ms. Costs months
- * looked at, not times counted: a year of seconds is microseconds. A delay counts at most one. */
+ * looked at, not times counted: a year of seconds takes some tens of microseconds. A delay counts at most one. */
 int64_t sched_count(const struct sched *s, int64_t after_ms, int64_t upto_ms, int64_t max, int64_t *first_ms,
     int64_t *last_ms);
 
