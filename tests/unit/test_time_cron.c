@@ -277,6 +277,19 @@ test_refused(void **state)
 	}
 }
 
+/* The messages that pj-time(7) shows. */
+static void
+test_messages(void **state)
+{
+	struct err e = ERR_INIT;
+
+	assert_null(sched_parse(TIME_CRON, "0 60 * * * ?", NULL, 0, &e));
+	assert_string_equal(e.msg, "column 3: '60': out of range in the minute field, which takes 0-59 and * , - / H ~");
+	assert_null(sched_parse(TIME_CRON, "0 0 0 ? * MONDAY", NULL, 0, &e));
+	assert_string_equal(e.msg, "column 14: 'DAY': not allowed in the day-of-week field, which takes 1-7 (1 is Sunday), "
+	    "SUN-SAT, L, nL, n#k, ? and * , - / H ~");
+}
+
 static void
 test_refused_too_long(void **state)
 {
@@ -421,6 +434,7 @@ main(void)
 		cmocka_unit_test(test_vectors),
 		cmocka_unit_test(test_unix_and_names),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_refused_too_long),
 		cmocka_unit_test(test_errors_without_err),
 		cmocka_unit_test(test_spread),
