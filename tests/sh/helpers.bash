@@ -13,6 +13,7 @@
 #
 # Set SERVER_ROOT or WORKER_ROOT before a start to have several.
 
+bats_require_minimum_version 1.5.0
 BUILD=${BUILD:-$(realpath "$BATS_TEST_DIRNAME/../../build")}
 TOP=$(realpath "$BATS_TEST_DIRNAME/../..")
 export BUILD TOP
