@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define EXPIRE_TIMEOUTS 10
+#define WORKERS_MAX 20000
 
 struct workers {
 	int64_t timeout_ms;
@@ -84,6 +85,10 @@ add(struct workers *w, int64_t app_id, const char *address, struct err *e)
 	int i = place(w, app_id, address);
 	struct worker *x;
 
+	if (w->n >= WORKERS_MAX) {
+		err_set(e, ERR_BUSY, "%d workers are known already; silent ones are forgotten after a while", w->n);
+		return NULL;
+	}
 	if (w->n == w->cap) {
 		int cap = w->cap == 0 ? 16 : w->cap * 2;
 		struct worker **more = reallocarray(w->w, (size_t)cap, sizeof *more);

@@ -1,0 +1,149 @@
+/* What the files of the core share; nobody else includes it.
+ *
+ * In memory is only what the rows cannot hold or what would cost a query a turn: the live attempts (open, accepted,
+ * running), how far each app's waiting instances were looked through, the actions of this turn. All of it can be made
+ * anew from the rows (core_reload); after a failed event the touched part of it is (event_begin). */
+#ifndef PJ_JOB_CORE_INT_H
+#define PJ_JOB_CORE_INT_H
+
+#include "base/id.h"
+#include "job/core.h"
+#include "time/sched.h"
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+#include <utlist.h>
+
+#define AVOID_BUSY_MS 2000     /* a worker that said it cannot take this now */
+#define AVOID_REFUSED_MS 10000 /* a worker that is not there */
+#define WAIT_MS 1000           /* full workers are asked again at latest after */
+#define BLOCKED_MAX 64
+
+#define TEXT_NO_WORKER "no worker available"
+#define TEXT_SILENT "worker report timeout, maybe TaskTracker down"
+#define TEXT_STOPPED "stopped by user"
+#define TEXT_CANCELED "canceled by user"
+
+struct place { /* a worker's address, for as long as we have given it live attempts */
+	char *address;
+	int64_t app_id, n;
+	UT_hash_handle hh;
+};
+
+struct live { /* an attempt that is not at its end */
+	int64_t instance_id, attempt, app_id;
+	struct place *place;
+	bool is_pj;
+	bool open;        /* not yet known to have arrived: ATTEMPT_OPEN */
+	bool stop;        /* a stop is wanted (and, on Java, the instance is stopped already) */
+	bool stop_told;   /* and the worker answered it */
+	bool maybe_sent;  /* an earlier message with this attempt may have arrived */
+	bool held;        /* lost, and its job wants a person to decide */
+	bool in_flight;
+	int64_t flight;   /* the serial number of the action in flight */
+	int64_t last_report_ms;
+	int64_t silent_at, resend_at; /* core's monotonic time; resend_at INT64_MAX: not in that list */
+	struct live *silence_prev, *silence_next, *resend_prev, *resend_next;
+	UT_hash_handle hh;
+};
+
+struct queue { /* the waiting instances of an app, in order of (due, id) */
+	int64_t app_id;
+	int64_t due_ms, id;     /* looked at up to here */
+	int64_t next_due_ms;    /* what lies behind is not due before; INT64_MIN unknown */
+	bool closed;            /* no worker of the app has room */
+	int64_t retry_at;       /* closed or blocked: look from the start again (core's monotonic time) */
+	int64_t blocked[BLOCKED_MAX]; /* jobs whose own workers have no room */
+	int n_blocked;
+};
+
+#define CACHE_SETS 64
+#define CACHE_WAYS 4
+struct version { /* a job's version never changes: kept with its parsed schedule */
+	struct job job;       /* status and next_trigger_ms in here are not to be used */
+	struct sched *sched;  /* NULL: never fires */
+	uint64_t used;        /* 0: free */
+};
+
+struct core {
+	struct db *db;
+	struct core_conf conf;
+	struct workers *workers;
+	struct idgen ids;
+	uint64_t random;
+	int64_t shift_ms;          /* the sum of all stalls */
+	int64_t grace_until;       /* core's monotonic time */
+
+	struct live *live, *silence, *resend; /* hash; lists in order of silent_at, resend_at */
+	struct place *places;
+	struct queue *queues;      /* sorted by app */
+	int n_queues, cap_queues, turn_queue;
+	int64_t next_trigger_ms;   /* the earliest of all jobs, INT64_MAX none, INT64_MIN unknown */
+
+	struct action *actions;
+	int n_actions, cap_actions, taken;
+	int64_t serial;            /* actions ever pushed */
+
+	int mark;                  /* this event: its first action, */
+	int64_t mark_serial;
+	int64_t *touched;          /* the instances whose memory it changed */
+	int n_touched, cap_touched;
+	bool wrote;                /* rows, and memory with them */
+	bool failed, reload;       /* the last event wrote and failed: heal; reload: more than `touched` may be wrong */
+
+	struct version cache[CACHE_SETS][CACHE_WAYS];
+	uint64_t cache_clock;
+};
+
+/* core.c: events, actions, time */
+int core_event_begin(struct core *c, struct now now, struct err *e);
+int core_event_end(struct core *c, int rc);
+int64_t core_mono(const struct core *c, struct now now);
+int core_touch(struct core *c, int64_t instance_id, struct err *e);
+int core_push(struct core *c, const struct action *a, struct err *e);
+uint64_t core_random(struct core *c);
+int core_nomem(struct err *e);
+
+/* core_live.c */
+struct live *live_find(struct core *c, int64_t instance_id);
+struct live *live_add(struct core *c, const struct attempt *a, int64_t app_id, struct now now, struct err *e);
+int live_remove(struct core *c, struct live *l, struct err *e);
+void live_heard(struct core *c, struct live *l, struct now now); /* arms its silence anew */
+void live_hold(struct core *c, struct live *l);
+void live_resend(struct core *c, struct live *l, int64_t at); /* INT64_MAX: not */
+/* Sends what the attempt needs now, unless a message is under way. */
+int live_send(struct core *c, struct live *l, struct now now, struct err *e);
+int live_load(struct core *c, struct now now, struct err *e);
+int live_heal(struct core *c, int64_t instance_id, struct now now, struct err *e);
+void live_free_all(struct core *c);
+int64_t live_assigned(struct core *c, const char *address);
+
+/* core_queue.c: waiting instances */
+struct queue *queue_of(struct core *c, int64_t app_id, struct err *e);
+int queue_note(struct core *c, int64_t app_id, int64_t due_ms, int64_t id, struct err *e); /* a row came into it */
+void queue_bell(struct core *c, int64_t app_id); /* there may be room now */
+int queue_load(struct core *c, struct err *e);
+int queue_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e);
+
+/* core_move.c: the moves of an instance and its attempt, each with its rows and memory */
+int move_instance(struct core *c, struct instance *i, enum instance_status to, struct now now, struct err *e);
+int move_attempt(struct attempt *a, enum attempt_state to, struct now now, struct err *e);
+int move_finish(struct core *c, struct instance *i, enum instance_status to, const char *result, struct now now,
+    struct err *e);
+int move_requeue(struct core *c, struct instance *i, int64_t due_ms, struct now now, struct err *e);
+/* Ends a live attempt: its row, and its place in memory. */
+int move_end_attempt(struct core *c, struct attempt *a, enum attempt_state to, const char *result, struct now now,
+    struct err *e);
+int move_not_started(struct core *c, struct instance *i, struct attempt *a, const char *why, struct now now, struct err *e);
+int move_lost(struct core *c, struct instance *i, struct attempt *a, const char *why, bool silent, struct now now,
+    struct err *e);
+int move_get(struct core *c, int64_t instance_id, struct instance *i, struct attempt *a, struct err *e);
+int move_set_text(char **at, const char *text, struct err *e); /* cut to LIMIT_RESULT */
+
+/* core_job.c */
+/* NULL: ERR_NOTFOUND no such version; borrowed until the next call. */
+const struct version *job_version_get(struct core *c, int64_t job_id, int64_t version, struct err *e);
+void job_versions_forget(struct core *c);
+int job_fire_due(struct core *c, struct now now, struct core_wake *wake, struct err *e);
+
+#endif

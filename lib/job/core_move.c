@@ -1,0 +1,172 @@
+/* The moves of an instance and its attempt: each changes the rows and what memory says of them. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "job/core_int.h"
+#include "job/state.h"
+
+int
+move_set_text(char **at, const char *text, struct err *e)
+{
+	size_t len = text == NULL ? 0 : strlen(text);
+	char *copy = NULL;
+
+	if (len > LIMIT_RESULT) {
+		len = LIMIT_RESULT;
+		while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) /* not in the middle of a character */
+			len--;
+		copy = malloc(len + 4);
+		if (copy != NULL) {
+			memcpy(copy, text, len);
+			memcpy(copy + len, "...", 4);
+		}
+	} else if (text != NULL) {
+		copy = strdup(text);
+	}
+	if (text != NULL && copy == NULL)
+		return core_nomem(e);
+	free(*at);
+	*at = copy;
+	return 0;
+}
+
+int
+move_get(struct core *c, int64_t instance_id, struct instance *i, struct attempt *a, struct err *e)
+{
+	if (instance_get(c->db, instance_id, i, e) < 0)
+		return -1;
+	if (attempt_get(c->db, instance_id, i->attempt, a, e) < 0) {
+		instance_fini(i);
+		return -1;
+	}
+	return 0;
+}
+
+/* In memory of the caller; the row is written by who knows that all members are right. */
+static int
+set_status(struct core *c, struct instance *i, enum instance_status to, struct now now, struct err *e)
+{
+	struct action changed = { .kind = ACTION_CHANGED, .instance_id = i->id, .attempt = i->attempt };
+
+	if (!state_may_move(i->status, to))
+		return err_set(e, ERR_INTERNAL, "instance %" PRId64 " cannot go from %s to %s", i->id, state_name(i->status),
+		    state_name(to));
+	i->status = to;
+	i->modified_ms = now.at_ms;
+	return core_push(c, &changed, e);
+}
+
+int
+move_instance(struct core *c, struct instance *i, enum instance_status to, struct now now, struct err *e)
+{
+	if (set_status(c, i, to, now, e) < 0)
+		return -1;
+	return instance_update(c->db, i, e);
+}
+
+int
+move_attempt(struct attempt *a, enum attempt_state to, struct now now, struct err *e)
+{
+	if (!state_attempt_may_move(a->state, to))
+		return err_set(e, ERR_INTERNAL, "attempt %" PRId64 " of instance %" PRId64 " cannot go from %s to %s", a->attempt,
+		    a->instance_id, state_attempt_name(a->state), state_attempt_name(to));
+	a->state = to;
+	if (state_attempt_is_final(to) && a->finished_ms == NO_MS)
+		a->finished_ms = now.at_ms;
+	return 0;
+}
+
+int
+move_finish(struct core *c, struct instance *i, enum instance_status to, const char *result, struct now now,
+    struct err *e)
+{
+	if (move_set_text(&i->result, result, e) < 0)
+		return -1;
+	if (i->finished_ms == NO_MS)
+		i->finished_ms = now.at_ms;
+	return move_instance(c, i, to, now, e);
+}
+
+int
+move_requeue(struct core *c, struct instance *i, int64_t due_ms, struct now now, struct err *e)
+{
+	i->due_ms = due_ms;
+	i->finished_ms = NO_MS;
+	if (move_instance(c, i, INSTANCE_WAITING, now, e) < 0)
+		return -1;
+	return queue_note(c, i->app_id, due_ms, i->id, e);
+}
+
+int
+move_end_attempt(struct core *c, struct attempt *a, enum attempt_state to, const char *result, struct now now,
+    struct err *e)
+{
+	struct live *l = live_find(c, a->instance_id);
+
+	if (move_attempt(a, to, now, e) < 0 || (result != NULL && move_set_text(&a->result, result, e) < 0) ||
+	    attempt_update(c->db, a, e) < 0)
+		return -1;
+	return l == NULL || l->attempt != a->attempt ? 0 : live_remove(c, l, e);
+}
+
+/* Proof that nothing ran: the next attempt costs no retry. */
+int
+move_not_started(struct core *c, struct instance *i, struct attempt *a, const char *why, struct now now, struct err *e)
+{
+	if (move_end_attempt(c, a, ATTEMPT_NOT_STARTED, why, now, e) < 0)
+		return -1;
+	if (state_is_finished(i->status)) /* stopped already, on a Java worker */
+		return 0;
+	if (i->status == INSTANCE_RUNNING && i->running_times > 0)
+		i->running_times--;
+	if (i->stop_ms != NO_MS)
+		return move_finish(c, i, INSTANCE_STOPPED, TEXT_STOPPED, now, e);
+	return move_requeue(c, i, now.at_ms, now, e);
+}
+
+static int
+on_lost(struct core *c, const struct instance *i, char out[8], struct err *e)
+{
+	const struct version *v = job_version_get(c, i->job_id, i->job_version, e);
+
+	if (v == NULL)
+		return -1;
+	memset(out, 0, 8);
+	strncpy(out, v->job.spec.on_lost == NULL ? "rerun" : v->job.spec.on_lost, 7);
+	return 0;
+}
+
+/* It may have run, and may run still. */
+int
+move_lost(struct core *c, struct instance *i, struct attempt *a, const char *why, bool silent, struct now now,
+    struct err *e)
+{
+	struct live *l = live_find(c, i->id);
+	bool never_started = silent && i->status == INSTANCE_SENT;
+	char policy[8];
+
+	if (state_is_finished(i->status))
+		return move_end_attempt(c, a, ATTEMPT_LOST, why, now, e);
+	if (i->stop_ms != NO_MS) {
+		if (move_end_attempt(c, a, ATTEMPT_LOST, why, now, e) < 0)
+			return -1;
+		return move_finish(c, i, INSTANCE_STOPPED, TEXT_STOPPED, now, e);
+	}
+	if (on_lost(c, i, policy, e) < 0)
+		return -1;
+	if (strcmp(policy, "hold") == 0) {
+		if (l != NULL)
+			live_hold(c, l);
+		return 0;
+	}
+	if (move_end_attempt(c, a, ATTEMPT_LOST, why, now, e) < 0)
+		return -1;
+	if (strcmp(policy, "fail") == 0 || (!never_started && i->retries_left <= 0))
+		return move_finish(c, i, INSTANCE_FAILED, why, now, e);
+	if (!never_started)
+		i->retries_left--;
+	return move_requeue(c, i, now.at_ms, now, e);
+}
