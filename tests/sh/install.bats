@@ -40,7 +40,7 @@ setup() {
 }
 
 @test "the example of pj.ini(5) is a configuration" {
-	mandoc -T ascii "$TOP/man/pj.ini.5" | col -b | sed -n '/A server and a worker of one host/,/The same once/p' |
+	mandoc -T ascii "$TOP/man/pj.ini.5" | col -bx | sed -n '/A server and a worker of one host/,/The same once/p' |
 	    grep -E '^ *(\[|[a-z]+ = )' | sed 's/^ *//' >"$BATS_TEST_TMPDIR/example.ini"
 	pj-workerd -r "$BATS_TEST_TMPDIR" -c "$BATS_TEST_TMPDIR/example.ini" -n | grep -q '^listen = 127.0.0.1:27711$'
 }
