@@ -39,7 +39,8 @@ enum cronfield { CRON_SECOND, CRON_MINUTE, CRON_HOUR, CRON_DAY, CRON_MONTH, CRON
  * -1 with ERR_DATA. */
 int cronparse(struct cron_text text, uint32_t seed, struct cron *rules, size_t *n, size_t most, struct err *e);
 /* Adds what one field says to the rule, which began as zeros. -1 with ERR_DATA. */
-int cronfield_read(enum cronfield id, bool is_unix, struct cron_text text, uint32_t seed, struct cron *c, struct err *e);
+int cronfield_read(enum cronfield id, bool is_unix, struct cron_text text, uint32_t seed, struct cron *c,
+    struct err *e);
 /* ERR_DATA "column C: 'offending text': fmt..."; the text runs from p to end. */
 int cronfield_error(struct err *e, struct cron_text text, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

@@ -119,7 +119,8 @@ name(struct reader *r, int *out)
 	if (r->t.end - r->t.p < 3)
 		return false;
 	for (int i = 0; names[i] != '\0'; i += 3) {
-		if (upper(r->t.p[0]) == names[i] && upper(r->t.p[1]) == names[i + 1] && upper(r->t.p[2]) == names[i + 2]) {
+		if (upper(r->t.p[0]) == names[i] && upper(r->t.p[1]) == names[i + 1] &&
+		    upper(r->t.p[2]) == names[i + 2]) {
 			*out = i / 3 + r->f->first_name;
 			r->t.p += 3;
 			return true;

@@ -63,8 +63,9 @@ split_fields(struct cron_text t, struct split *s, struct err *e)
 	}
 	if (s->n >= 5 && s->n <= 7)
 		return 0;
-	return cronfield_error(e, all, "%s%d fields: an expression has 5 (minute hour day month weekday, as Unix cron), or 6 or 7 "
-	    "(second minute hour day month weekday [year])", s->n > 8 ? "over " : "", s->n > 8 ? 8 : s->n);
+	return cronfield_error(e, all, "%s%d fields: an expression has 5 (minute hour day month weekday, as Unix "
+	    "cron), or 6 or 7 (second minute hour day month weekday [year])", s->n > 8 ? "over " : "",
+	    s->n > 8 ? 8 : s->n);
 }
 
 /* The j-th of the parallel readings of a field; the whole field when it has one only. */
@@ -78,14 +79,16 @@ alternative(const struct split *s, struct cron_text f, int j, struct cron_text *
 		return 0;
 	}
 	if (n != s->alternatives)
-		return cronfield_error(e, f, "%d alternatives where another field has %d: every field has one or as many as the "
-		    "others", n, s->alternatives);
+		return cronfield_error(e, f, "%d alternatives where another field has %d: every field has one or as "
+		    "many as the others", n, s->alternatives);
 	for (; j > 0; j--)
 		f.p = (const char *)memchr(f.p, '|', (size_t)(f.end - f.p)) + 1;
 	*out = f;
 	for (out->end = f.p; out->end < f.end && *out->end != '|';)
 		out->end++;
-	return out->p < out->end ? 0 : cronfield_error(e, f, "an empty alternative: write something on both sides of |");
+	if (out->p == out->end)
+		return cronfield_error(e, f, "an empty alternative: write something on both sides of |");
+	return 0;
 }
 
 static bool
@@ -129,8 +132,8 @@ nickname(struct cron_text *t, struct err *e)
 			return 0;
 		}
 	}
-	return cronfield_error(e, *t, "no such name: there are @yearly @annually @monthly @weekly @daily @midnight @hourly and "
-	    "@at TIME");
+	return cronfield_error(e, *t, "no such name: there are @yearly @annually @monthly @weekly @daily @midnight "
+	    "@hourly and @at TIME");
 }
 
 int
@@ -143,7 +146,8 @@ cronparse(struct cron_text text, uint32_t seed, struct cron *rules, size_t *n, s
 	while (text.end > text.p && is_blank(text.end[-1]))
 		text.end--;
 	if (text.p == text.end)
-		return cronfield_error(e, text, "an empty expression: write 5, 6 or 7 fields, a name such as @daily, or @at TIME");
+		return cronfield_error(e, text, "an empty expression: write 5, 6 or 7 fields, a name such as @daily, "
+		    "or @at TIME");
 	if (*text.p == '@' && nickname(&text, e) != 0)
 		return -1;
 	if (split_fields(text, &s, e) != 0)

@@ -57,8 +57,8 @@ interval(const json_t *root, struct daily_spec *d, struct err *e)
 		if (unit != NULL && strcmp(unit, units[i].name) == 0)
 			break;
 	if (i == sizeof units / sizeof units[0])
-		return err_set(e, ERR_DATA, "daily interval: intervalUnit is SECONDS, MINUTES, HOURS, DAYS, MILLISECONDS, "
-		    "MICROSECONDS or NANOSECONDS");
+		return err_set(e, ERR_DATA, "daily interval: intervalUnit is SECONDS, MINUTES, HOURS, DAYS, "
+		    "MILLISECONDS, MICROSECONDS or NANOSECONDS");
 	if (n > DAILY_INTERVAL_MAX_MS / units[i].ms * units[i].per_ms)
 		d->interval_ms = DAILY_INTERVAL_MAX_MS + 1;
 	else
@@ -97,7 +97,8 @@ time_of_day(const json_t *root, const char *key, int *out, struct err *e)
 		sec = two_digits(&p);
 	}
 	if (sec < 0 || *p != '\0' || h > 23 || m > 59 || sec > 59)
-		return err_set(e, ERR_DATA, "daily interval: %s '%.40s' is no time of day: write \"H:M:S\", 0-23:0-59:0-59", key, s);
+		return err_set(e, ERR_DATA, "daily interval: %s '%.40s' is no time of day: write \"H:M:S\", "
+		    "0-23:0-59:0-59", key, s);
 	*out = h * 3600 + m * 60 + sec;
 	return 0;
 }
@@ -116,7 +117,8 @@ weekdays(const json_t *root, struct daily_spec *d, struct err *e)
 		return err_set(e, ERR_DATA, "daily interval: daysOfWeek is an array of 1 (Monday) to 7 (Sunday)");
 	json_array_foreach (v, i, item) {
 		if (!integer(item, &n) || n < 1 || n > 7)
-			return err_set(e, ERR_DATA, "daily interval: daysOfWeek[%zu] is not 1 (Monday) to 7 (Sunday)", i);
+			return err_set(e, ERR_DATA, "daily interval: daysOfWeek[%zu] is not 1 (Monday) to 7 "
+			    "(Sunday)", i);
 		d->weekdays |= 1U << (n - 1);
 	}
 	return 0;
@@ -152,7 +154,8 @@ daily_parse(const char *json, struct daily_spec *out, struct err *e)
 	int ret;
 
 	if (root == NULL)
-		return err_set(e, ERR_DATA, "daily interval: column %d: %s; write a JSON object with " KEYS, where.column, where.text);
+		return err_set(e, ERR_DATA, "daily interval: column %d: %s; write a JSON object with " KEYS,
+		    where.column, where.text);
 	ret = read_object(root, out, e);
 	json_decref(root);
 	return ret;

@@ -15,7 +15,8 @@ struct daily_spec {
 	unsigned weekdays;      /* bit 0 = Monday .. bit 6 = Sunday; 0 means every day */
 };
 
-/* Reads the JSON form (keys interval, intervalUnit, startTimeOfDay, endTimeOfDay, daysOfWeek) and checks it; ERR_DATA. */
+/* Reads the JSON form (keys interval, intervalUnit, startTimeOfDay, endTimeOfDay, daysOfWeek) and checks it;
+ * ERR_DATA. */
 int daily_parse(const char *json, struct daily_spec *out, struct err *e);
 int daily_check(const struct daily_spec *spec, struct err *e);
 

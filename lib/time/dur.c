@@ -44,7 +44,8 @@ unit_at(const char *p, size_t len)
 static int64_t
 refuse(struct err *e, const char *text, const char *p, const char *why)
 {
-	return err_set(e, ERR_DATA, "duration '%.60s', column %td: %s; write such as 90s, 1m30s, 500ms, 2h, 1d (plain: seconds)",
+	return err_set(e, ERR_DATA, "duration '%.60s', column %td: %s; write such as 90s, 1m30s, 500ms, 2h, 1d "
+	    "(plain: seconds)",
 	    text, p - text + 1, why);
 }
 
@@ -60,7 +61,8 @@ dur_parse_ms(const char *text, struct err *e)
 	while (*p != '\0') {
 		start = p;
 		if ((n = digits(&p)) < 0)
-			return refuse(e, text, start, *start >= '0' && *start <= '9' ? "too large" : "a number must be here");
+			return refuse(e, text, start, *start >= '0' && *start <= '9' ? "too large" :
+			    "a number must be here");
 		len = strspn(p, "abcdefghijklmnopqrstuvwxyz");
 		u = *p == '\0' && start == text ? UNITS - 2 : unit_at(p, len);
 		if (u == UNITS)
@@ -91,7 +93,8 @@ dur_print(char buf[DUR_SIZE], int64_t ms)
 
 		left %= (uint64_t)units[u].ms;
 		if (n > 0)
-			used += (size_t)snprintf(buf + used, DUR_SIZE - used, "%llu%s", (unsigned long long)n, units[u].name);
+			used += (size_t)snprintf(buf + used, DUR_SIZE - used, "%llu%s", (unsigned long long)n,
+			    units[u].name);
 	}
 	return buf;
 }

@@ -156,7 +156,8 @@ settle(struct zone_rule *r)
 	struct zone_change c[2], next[2];
 
 	for (int year = 2000; year < 2004; year++) {
-		if (zone_rule_year(r, year, c) == 0 || zone_rule_year(r, year + 1, next) == 0 || c[1].at != next[0].at ||
+		if (zone_rule_year(r, year, c) == 0 || zone_rule_year(r, year + 1, next) == 0 ||
+		    c[1].at != next[0].at ||
 		    c[1].utoff != r->std)
 			return;
 	}

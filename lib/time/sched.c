@@ -42,7 +42,8 @@ parse_interval(struct sched *s, const char *expr, const char *what, struct err *
 	while (len > 0 && (expr[len - 1] == ' ' || expr[len - 1] == '\t'))
 		len--;
 	if (len == 0 || len >= sizeof text)
-		return err_set(e, ERR_DATA, "the %s must be milliseconds (1 to %d) or a duration such as 90s or 5m", what,
+		return err_set(e, ERR_DATA, "the %s must be milliseconds (1 to %d) or a duration such as 90s or 5m",
+		    what,
 		    SCHED_RATE_MAX_MS);
 	memcpy(text, expr, len);
 	text[len] = '\0';
@@ -51,7 +52,8 @@ parse_interval(struct sched *s, const char *expr, const char *what, struct err *
 		for (size_t i = 0; i < len; i++)
 			ms = ms > SCHED_RATE_MAX_MS ? ms : ms * 10 + (text[i] - '0');
 		if (ms > SCHED_RATE_MAX_MS)
-			return err_set(e, ERR_DATA, "the %s must not be over %d ms; write a longer one as a duration such as 5m", what,
+			return err_set(e, ERR_DATA, "the %s must not be over %d ms; write a longer one as a duration "
+			    "such as 5m", what,
 			    SCHED_RATE_MAX_MS);
 	} else if ((ms = dur_parse_ms(text, e)) < 0) {
 		return err_prefix(e, "the %s", what);
@@ -83,8 +85,8 @@ parse(struct sched *s, const char *expr, uint32_t seed, struct err *e)
 		s->interval_ms = s->daily.interval_ms;
 		return 0;
 	}
-	return err_set(e, ERR_DATA, "time expression type %d: there are 1 API, 2 CRON, 3 FIXED_RATE, 4 FIXED_DELAY, 5 WORKFLOW "
-	    "and 11 DAILY_TIME_INTERVAL", (int)s->type);
+	return err_set(e, ERR_DATA, "time expression type %d: there are 1 API, 2 CRON, 3 FIXED_RATE, 4 FIXED_DELAY, "
+	    "5 WORKFLOW and 11 DAILY_TIME_INTERVAL", (int)s->type);
 }
 
 static struct sched *
@@ -237,7 +239,8 @@ count_daily(const struct sched *s, int64_t after_ms, int64_t upto_ms, int64_t ma
 static int64_t
 count_cron(const struct sched *s, int64_t after_ms, int64_t upto_ms, int64_t max, int64_t *first, int64_t *last)
 {
-	int64_t n = schedcron_count(s, civil_floor_div(after_ms, 1000) + 1, civil_floor_div(upto_ms, 1000), max, first, last);
+	int64_t n = schedcron_count(s, civil_floor_div(after_ms, 1000) + 1, civil_floor_div(upto_ms, 1000), max,
+	    first, last);
 
 	if (n > 0) {
 		*first *= 1000;

@@ -32,8 +32,8 @@ struct sched; /* a parsed expression; immutable but for sched_set_policy, sharea
 struct daily_spec;
 
 /* Parses; NULL with ERR_DATA, whose message points at the character and says what is allowed, or ERR_NOMEM. A schedule
- * that parses may still never fire: ask sched_next. `tz` is borrowed for the life of the schedule (NULL: UTC). `seed` is
- * a stable number of the job's name, for H and ~ (sched_seed). */
+ * that parses may still never fire: ask sched_next. `tz` is borrowed for the life of the schedule (NULL: UTC). `seed`
+ * is a stable number of the job's name, for H and ~ (sched_seed). */
 struct sched *sched_parse(enum time_type type, const char *expr, const struct tz *tz, uint32_t seed, struct err *e);
 /* A daily interval whose JSON was read elsewhere; the spec is checked and copied. */
 struct sched *sched_from_daily(const struct daily_spec *spec, const struct tz *tz, struct err *e);
@@ -58,9 +58,10 @@ int64_t sched_interval_ms(const struct sched *s);
  *   API, WORKFLOW never */
 int64_t sched_next(const struct sched *s, int64_t after_ms, int64_t start_ms, int64_t end_ms);
 
-/* How many nominal times lie in (after_ms, upto_ms], at most max; *first_ms and *last_ms (each may be NULL) are the first
- * and the last one counted, SCHED_NEVER when there is none. To go on after max, count again from *last_ms. Costs months
- * looked at, not times counted: a year of seconds takes some tens of microseconds. A delay counts at most one. */
+/* How many nominal times lie in (after_ms, upto_ms], at most max; *first_ms and *last_ms (each may be NULL) are the
+ * first and the last one counted, SCHED_NEVER when there is none. To go on after max, count again from *last_ms.
+ * Costs months looked at, not times counted: a year of seconds takes some tens of microseconds. A delay counts at most
+ * one. */
 int64_t sched_count(const struct sched *s, int64_t after_ms, int64_t upto_ms, int64_t max, int64_t *first_ms,
     int64_t *last_ms);
 

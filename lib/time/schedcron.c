@@ -116,7 +116,8 @@ in_gap(const struct sched *s, const struct cron *c, const struct tz_span *span, 
 		at = cron_next(c, span->begin + span->before, last + span->before, &sched_step_count);
 		return at != CRON_NEVER ? span->begin : SCHED_NEVER;
 	case GAP_SHIFT:
-		at = cron_next(c, max64(from, span->begin) + span->before, min64(to, last) + span->before, &sched_step_count);
+		at = cron_next(c, max64(from, span->begin) + span->before, min64(to, last) + span->before,
+		    &sched_step_count);
 		return at != CRON_NEVER ? at - span->before : SCHED_NEVER;
 	}
 	return SCHED_NEVER;
@@ -244,7 +245,8 @@ last_of_piece(const struct sched *s, const struct tally *t)
 	while (low < high) {
 		int64_t mid = low + (high - low) / 2;
 
-		if (cron_count(s->rule, s->nrule, t->piece_from + t->utoff, mid + t->utoff, &sched_step_count) >= t->piece_n)
+		if (cron_count(s->rule, s->nrule, t->piece_from + t->utoff, mid + t->utoff,
+		    &sched_step_count) >= t->piece_n)
 			high = mid;
 		else
 			low = mid + 1;

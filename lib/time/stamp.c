@@ -161,8 +161,8 @@ stamp_parse_both(const char *text, const struct tz *z, int64_t out_ms[2], struct
 		return refuse(&r, "not expected here");
 	n = tz_from_civil(given ? NULL : z, &c, out_ms);
 	if (n == 0)
-		return err_set(e, ERR_DATA, "time '%.60s': there is no such time in %s, the clock jumps over it; give it with an "
-		    "offset such as +01:00", text, tz_name(z));
+		return err_set(e, ERR_DATA, "time '%.60s': there is no such time in %s, the clock jumps over it; "
+		    "give it with an offset such as +01:00", text, tz_name(z));
 	for (int i = 0; i < n; i++)
 		out_ms[i] = (out_ms[i] - utoff) * 1000 + ms;
 	return n;
@@ -183,7 +183,7 @@ char *
 stamp_print(char buf[STAMP_SIZE], int64_t at_ms, const struct tz *z)
 {
 	int64_t sec = civil_floor_div(at_ms, 1000);
-	int ms = (int)(at_ms - sec * 1000), utoff, n;
+	int ms = (int)(at_ms - sec * 1000), utoff, east, n;
 	struct tz_civil c;
 
 	tz_to_civil(z, sec, &c, &utoff);
@@ -193,15 +193,17 @@ stamp_print(char buf[STAMP_SIZE], int64_t at_ms, const struct tz *z)
 		const char *sign = at_ms < 0 ? "-" : "";
 		uint64_t abs = at_ms < 0 ? 0 - (uint64_t)at_ms : (uint64_t)at_ms;
 
-		snprintf(buf, STAMP_SIZE, "@%s%llu.%03u", sign, (unsigned long long)(abs / 1000), (unsigned)(abs % 1000));
+		snprintf(buf, STAMP_SIZE, "@%s%llu.%03u", sign, (unsigned long long)(abs / 1000),
+		    (unsigned)(abs % 1000));
 		return buf;
 	}
-	n = snprintf(buf, STAMP_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03d", c.year, c.month, c.day, c.hour, c.minute, c.second,
-	    ms);
+	n = snprintf(buf, STAMP_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03d", c.year, c.month, c.day, c.hour, c.minute,
+	    c.second, ms);
+	east = utoff < 0 ? -utoff : utoff;
 	if (utoff == 0)
 		snprintf(buf + n, STAMP_SIZE - (size_t)n, "Z");
 	else
-		snprintf(buf + n, STAMP_SIZE - (size_t)n, "%c%02d:%02d", utoff < 0 ? '-' : '+', (utoff < 0 ? -utoff : utoff) / 3600,
-		    (utoff < 0 ? -utoff : utoff) / 60 % 60);
+		snprintf(buf + n, STAMP_SIZE - (size_t)n, "%c%02d:%02d", utoff < 0 ? '-' : '+', east / 3600,
+		    east / 60 % 60);
 	return buf;
 }

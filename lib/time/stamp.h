@@ -9,8 +9,8 @@
 
 #define STAMP_SIZE 40
 
-/* 2026-11-21T10:00:00.250+01:00; the T may be a blank; seconds, fraction and even the whole time of day may be left out,
- * and so may the zone: then it is local time of `z`. @1795255200 or @1795255200.250 is seconds since the epoch.
+/* 2026-11-21T10:00:00.250+01:00; the T may be a blank; seconds, fraction and even the whole time of day may be left
+ * out, and so may the zone: then it is local time of `z`. @1795255200 or @1795255200.250 is seconds since the epoch.
  * A local time that the clock jumps over is ERR_DATA, one that it reads twice is the first of the two. */
 int stamp_parse_ms(const char *text, const struct tz *z, int64_t *out_ms, struct err *e);
 /* The same, but both instants of a local time that is read twice: returns how many (1 or 2), -1 on error. */

@@ -93,7 +93,8 @@ open_name(const char *name, struct err *e)
 	if (strcmp(name, "UTC") == 0 || strcmp(name, "Etc/UTC") == 0)
 		return zone_new(name, e);
 	if (!good_name(name)) {
-		err_set(e, ERR_NOTFOUND, "'%.60s' is no name of a time zone: write an IANA name such as Europe/Berlin, or UTC",
+		err_set(e, ERR_NOTFOUND, "'%.60s' is no name of a time zone: write an IANA name such as "
+		    "Europe/Berlin, or UTC",
 		    name);
 		return NULL;
 	}
@@ -101,7 +102,8 @@ open_name(const char *name, struct err *e)
 		return NULL;
 	z = open_file(path, name, e);
 	if (z == NULL && e != NULL && e->code == ERR_NOTFOUND)
-		err_set(e, ERR_NOTFOUND, "no time zone '%s' in %s: write an IANA name such as Europe/Berlin, or UTC", name, dir);
+		err_set(e, ERR_NOTFOUND, "no time zone '%s' in %s: write an IANA name such as Europe/Berlin, or "
+		    "UTC", name, dir);
 	return z;
 }
 
@@ -258,7 +260,7 @@ tz_to_civil(const struct tz *z, int64_t sec, struct tz_civil *out, int *utoff_se
 		*utoff_sec_or_null = span.utoff;
 }
 
-/* Fills out with the instants that read `local`; *gap_end is where the first instant behind it is when there is none. */
+/* Fills out with the instants that read `local`; *gap_end is the first instant behind it when there is none. */
 static int
 instants_of(const struct tz *z, int64_t local, int64_t out[2], int64_t *gap_end)
 {

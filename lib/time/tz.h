@@ -1,5 +1,6 @@
 /* IANA time zones read from TZif files (RFC 8536, versions 1 to 4), without touching the time zone of the process.
- * A struct tz never changes after tz_open: threads and schedules share it. Where a function takes a zone, NULL is UTC. */
+ * A struct tz never changes after tz_open: threads and schedules share it. Where a function takes a zone, NULL is
+ * UTC. */
 #ifndef PJ_TIME_TZ_H
 #define PJ_TIME_TZ_H
 
@@ -15,8 +16,8 @@ struct tz_civil {
 	int wday;
 };
 
-/* A stretch of time with one offset: [begin, end) in seconds since the epoch. Without a neighbour, begin is INT64_MIN or
- * end INT64_MAX and the neighbour's offset is the span's own. */
+/* A stretch of time with one offset: [begin, end) in seconds since the epoch. Without a neighbour, begin is INT64_MIN
+ * or end INT64_MAX and the neighbour's offset is the span's own. */
 struct tz_span {
 	int64_t begin, end;
 	int utoff;         /* seconds east of UTC */

@@ -60,7 +60,8 @@ window_fit(const struct daily_spec *d, const struct tz *z, int64_t at_ms, unsign
 		read_clock(z, at_ms, &r);
 		if (r.days >= civil_days(WINDOW_YEAR_MAX + 1, 1, 1))
 			break;
-		if (allowed(d, r.days) && r.second >= d->begin_sec && (r.second < d->end_sec || (r.second == d->end_sec && r.ms == 0)))
+		if (allowed(d, r.days) && r.second >= d->begin_sec &&
+		    (r.second < d->end_sec || (r.second == d->end_sec && r.ms == 0)))
 			return at_ms;
 		if (allowed(d, r.days) && r.second < d->begin_sec)
 			to = instant(z, r.days, d->begin_sec, r.sec);

@@ -96,7 +96,8 @@ changes(struct tz *z, const unsigned char *p, const struct counts *c, size_t wid
 	int32_t utoff;
 
 	if (c->type == 0 || c->leap != 0)
-		return err_set(e, ERR_DATA, c->leap != 0 ? "it counts leap seconds, which pj does not" : "no local time in it");
+		return err_set(e, ERR_DATA, c->leap != 0 ? "it counts leap seconds, which pj does not" :
+		    "no local time in it");
 	if (offset_of(types, 0, &z->first) != 0)
 		return err_set(e, ERR_DATA, "an offset from UTC is beyond 26 hours");
 	for (size_t i = 0; i < c->time; i++) {
