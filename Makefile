@@ -96,6 +96,7 @@ $(BUILD)/gen/sql.h: $(sort $(wildcard lib/store/sql/*.sql lib/store/sql/worker/*
 	@mkdir -p $(@D)
 	$(Q)sh scripts/gen-sql lib/store/sql >$@.tmp && mv $@.tmp $@
 
+$(BUILD)/unit/test_nomem: LDFLAGS += $(foreach f,malloc calloc realloc strdup strndup,-Wl,--wrap=$(f))
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBS)
 	@mkdir -p $(@D)
 	@echo '  LD   $@'

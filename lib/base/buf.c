@@ -117,10 +117,13 @@ buf_vaddf(struct buf *b, const char *fmt, va_list ap)
 	if (n >= 64 && (at = buf_room(b, (size_t)n)) != NULL)
 		n = vsnprintf(at, (size_t)n + 1, fmt, again);
 	va_end(again);
-	if (n < 0 || at == NULL)
-		b->failed = true;
-	else
+	if (n >= 0 && at != NULL) {
 		b->len += (size_t)n;
+		return;
+	}
+	b->failed = true;
+	if (b->data != NULL)
+		b->data[b->len] = '\0'; /* the first try may have left a part */
 }
 
 void

@@ -94,12 +94,14 @@ check_lengths(const struct config *c, struct err *e)
 		size_t longest = 0, len;
 
 		config_keys_print(c, k, &lines);
+		if (!buf_ok(&lines)) {
+			buf_fini(&lines);
+			return err_set(e, ERR_NOMEM, "out of memory");
+		}
 		for (const char *p = buf_str(&lines); *p != '\0'; p += len + 1) {
 			len = strcspn(p, "\n");
 			longest = len > longest ? len : longest;
 		}
-		if (!buf_ok(&lines))
-			longest = CONFIG_LINE_MAX;
 		buf_fini(&lines);
 		if (longest > CONFIG_LINE_MAX)
 			return err_set(e, ERR_CONFIG, "%s: the value is %zu bytes too long", k->name,

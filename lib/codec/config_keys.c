@@ -231,6 +231,7 @@ config_keys_paths(struct config *c, struct err *e)
 	for (const struct config_key *k = config_keys; k->name != NULL; k++) {
 		char **path = (char **)(void *)((char *)c + k->at);
 		struct buf b = BUF_INIT;
+		char *made;
 
 		if ((k->flags & CONFIG_PATH) == 0)
 			continue;
@@ -239,10 +240,11 @@ config_keys_paths(struct config *c, struct err *e)
 				buf_adds(&b, *place);
 			else
 				buf_addf(&b, "%s/%s", strcmp(c->root, "/") == 0 ? "" : c->root, config_keys_short(k));
-			free(*path);
-			*path = buf_take(&b, NULL);
-			if (*path == NULL)
+			made = buf_take(&b, NULL);
+			if (made == NULL)
 				return err_set(e, ERR_NOMEM, "out of memory");
+			free(*path);
+			*path = made;
 		}
 		place++;
 	}

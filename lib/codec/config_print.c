@@ -4,15 +4,18 @@
 
 #include "codec/config_keys.h"
 
+/* Short of memory it is false, and *out has failed. */
 static bool
-same(const struct config *a, const struct config *b, const struct config_key *k)
+same(const struct config *a, const struct config *b, const struct config_key *k, struct buf *out)
 {
 	struct buf ta = BUF_INIT, tb = BUF_INIT;
 	bool equal;
 
 	config_keys_print(a, k, &ta);
 	config_keys_print(b, k, &tb);
-	equal = strcmp(buf_str(&ta), buf_str(&tb)) == 0;
+	equal = buf_ok(&ta) && buf_ok(&tb) && strcmp(buf_str(&ta), buf_str(&tb)) == 0;
+	if (!buf_ok(&ta) || !buf_ok(&tb))
+		out->failed = true;
 	buf_fini(&ta);
 	buf_fini(&tb);
 	return equal;
@@ -43,7 +46,7 @@ config_print(const struct config *c, bool only_changed, struct buf *out)
 	for (const struct config_key *k = config_keys; k->name != NULL; k++) {
 		size_t len = section_of(k->name);
 
-		if (only_changed && (k == config_keys ? c->root[0] == '\0' : same(c, &plain, k)))
+		if (only_changed && (k == config_keys ? c->root[0] == '\0' : same(c, &plain, k, out)))
 			continue;
 		if (len > 0 && strncmp(section, k->name, len + 1) != 0) {
 			section = k->name;
@@ -81,7 +84,7 @@ config_reload(struct config *c, struct config *fresh, struct buf *ignored)
 		unsigned char hold[sizeof(struct config_list)];
 		size_t size = member_size(k);
 
-		if (same(c, fresh, k))
+		if (same(c, fresh, k, ignored))
 			continue;
 		if ((k->flags & CONFIG_RELOADABLE) == 0) {
 			buf_addf(ignored, "%s%s", ignored->len > 0 ? " " : "", k->name);
