@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -27,16 +28,14 @@ new_record(struct slot *slot, const struct spec *s)
 {
 	int64_t last = slot->seq;
 
-	*slot = (struct slot){
-		.seq = s->seq != 0 ? s->seq : last + 1,
-		.state = SLOT_CLAIMED,
-		.instance_id = s->instance_id,
-		.attempt = s->attempt,
-		.started_at_ms = clock_wall_ms(),
-		.heartbeat_boot_ms = clock_boot_ms(),
-		.exit_code = -1,
-	};
-	snprintf(slot->boot_id, sizeof slot->boot_id, "%s", clock_boot_id());
+	slot_clear(slot);
+	slot->seq = s->seq != 0 ? s->seq : last + 1;
+	slot->state = SLOT_CLAIMED;
+	slot->instance_id = s->instance_id;
+	slot->attempt = s->attempt;
+	slot->started_at_ms = clock_wall_ms();
+	slot->heartbeat_boot_ms = clock_boot_ms();
+	strcpy(slot->boot_id, clock_boot_id());
 	return proc_self(&slot->run);
 }
 
@@ -47,7 +46,7 @@ claim_slot(struct spec *spec, struct slot *slot, int *fd)
 
 	*fd = -1;
 	if (spec->slot == NULL) {
-		*slot = (struct slot){ .exit_code = -1 };
+		slot_clear(slot);
 		return 0;
 	}
 	*fd = slot_open(spec->slot, &e);

@@ -18,7 +18,11 @@
 void
 output_init(struct output *o, const char *path, int64_t max, bool block)
 {
-	*o = (struct output){ .path = path, .fd = -1, .max = max, .block = block };
+	memset(o, 0, offsetof(struct output, last));
+	o->path = path;
+	o->fd = -1;
+	o->max = max;
+	o->block = block;
 	o->stream[OUTPUT_STDOUT].fd = -1;
 	o->stream[OUTPUT_STDERR].fd = -1;
 }

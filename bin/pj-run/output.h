@@ -29,8 +29,8 @@ struct output {
 	int lost_errno;
 	struct buf batch;    /* lines to be written */
 	struct output_stream stream[2];
-	char last[LIMIT_RESULT + 1]; /* the start of the last line of stdout that is not blank */
 	size_t last_len;
+	char last[LIMIT_RESULT + 1]; /* the start of the last line of stdout that is not blank */
 };
 
 void output_init(struct output *o, const char *path, int64_t max, bool block);

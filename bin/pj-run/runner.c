@@ -36,7 +36,6 @@ struct runner {
 	struct spec *spec;
 	struct slot *slot;
 	int slot_fd;
-	struct output out;
 	struct service service;
 	pid_t pid;              /* the program */
 	bool ended;             /* it was waited for */
@@ -45,6 +44,7 @@ struct runner {
 	enum phase phase;
 	int64_t beat_at, limit_at, step_at, stuck_at; /* mono; 0 none */
 	int64_t kill_pause_ms;
+	struct output out;
 };
 
 static volatile sig_atomic_t got_child, got_stop;
@@ -403,13 +403,16 @@ run(struct runner *r, int null_fd, const sigset_t *asleep, int *stop_signal)
 int
 runner_main(struct spec *spec, int null_fd)
 {
-	static struct slot slot;
+	static struct slot slot;     /* zero, and large: what is not needed of them is not touched */
 	static struct runner runner;
 	struct runner *r = &runner;
 	int stop_signal = 0, rc;
 	sigset_t asleep;
 
-	*r = (struct runner){ .spec = spec, .slot = &slot, .slot_fd = -1, .service = { .listener = -1 } };
+	r->spec = spec;
+	r->slot = &slot;
+	r->slot_fd = -1;
+	r->service.listener = -1;
 	take_signals(&asleep);
 	rc = claim_slot(spec, &slot, &r->slot_fd);
 	if (rc != 0)

@@ -1,7 +1,6 @@
 #include "service.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,20 +14,41 @@
 
 #define ENV_LEAD "PJ_SOCKET=@"
 
+/* The name only has to be free; who may speak is checked by uid. */
+static void
+put_name(struct buf *out, int64_t instance_id, int64_t attempt)
+{
+	static const char hex[] = "0123456789abcdef";
+	uint64_t random = 0;
+
+	if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
+		random = (uint64_t)getpid();
+	buf_adds(out, ENV_LEAD "pj/");
+	buf_add_i64(out, instance_id);
+	buf_addc(out, '.');
+	buf_add_i64(out, attempt);
+	buf_addc(out, '.');
+	for (int i = 0; i < 16; i++, random >>= 4)
+		buf_addc(out, hex[random & 15]);
+}
+
 int
 service_open(struct service *s, int64_t instance_id, int64_t attempt, struct err *e)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	uint64_t random = 0;
+	struct buf name = BUF_INIT;
 	size_t len;
 
 	for (int i = 0; i < SERVICE_CONNS; i++)
 		s->conn[i] = -1;
 	s->oldest = 0;
-	/* The name only has to be free; who may speak is checked by uid. */
-	if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
-		random = (uint64_t)getpid();
-	snprintf(s->env, sizeof s->env, ENV_LEAD "pj/%" PRId64 ".%" PRId64 ".%016" PRIx64, instance_id, attempt, random);
+	put_name(&name, instance_id, attempt);
+	if (!buf_ok(&name) || name.len >= sizeof s->env) {
+		buf_fini(&name);
+		return err_set(e, ERR_NOMEM, "out of memory");
+	}
+	memcpy(s->env, name.data, name.len + 1);
+	buf_fini(&name);
 	len = strlen(s->env + strlen(ENV_LEAD));
 	memcpy(at.sun_path + 1, s->env + strlen(ENV_LEAD), len);
 	s->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -75,11 +75,17 @@ refuse(struct spawner *s, const char *slot, int64_t seq, const char *reason)
 static void
 set_title(const struct spawner *s, const struct spec *spec)
 {
-	int n = snprintf(s->title, s->title_len, "pj-run instance %" PRId64 ".%" PRId64, spec->instance_id,
-	    spec->attempt);
+	struct buf text = BUF_INIT;
 
-	if (n > 0 && (size_t)n < s->title_len)
-		memset(s->title + n, 0, s->title_len - (size_t)n);
+	buf_adds(&text, "pj-run instance ");
+	buf_add_i64(&text, spec->instance_id);
+	buf_addc(&text, '.');
+	buf_add_i64(&text, spec->attempt);
+	if (buf_ok(&text) && text.len < s->title_len) {
+		memcpy(s->title, text.data, text.len);
+		memset(s->title + text.len, 0, s->title_len - text.len);
+	}
+	buf_fini(&text);
 }
 
 static void __attribute__((noreturn))

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf {
 	char *data; /* NULL while empty and never grown; else NUL behind data[len - 1] */
@@ -24,6 +25,7 @@ char *buf_take(struct buf *b, size_t *len_or_null); /* gives the malloc'ed bytes
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_addc(struct buf *b, char c);
 void buf_adds(struct buf *b, const char *s);
+void buf_add_i64(struct buf *b, int64_t value); /* in decimal; much cheaper than buf_addf */
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vaddf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 void buf_drop(struct buf *b, size_t len); /* removes len bytes from the front */

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,21 +33,30 @@ read_small(const char *path, char *text, size_t size)
 	return n;
 }
 
-/* Fields 3 to 6 and 22 of /proc/PID/stat. The name in field 2 may hold anything: the last `)' ends it. */
+static const char *
+skip_fields(const char *p, int n)
+{
+	for (; p != NULL && n > 0; n--)
+		p = (p = strchr(p, ' ')) != NULL ? p + 1 : NULL;
+	return p;
+}
+
+/* Fields 3 to 6 and 22 of /proc/PID/stat. The name in field 2 may hold anything: the last `)' ends it. Not scanf: this
+ * is on the way of every start. */
 static int
 parse_stat(const char *text, struct proc_stat *out)
 {
-	const char *p = strrchr(text, ')');
-	int ppid, pgrp, session;
-	uint64_t start;
+	const char *state = strrchr(text, ')') != NULL ? skip_fields(strrchr(text, ')'), 1) : NULL;
+	const char *ppid = skip_fields(state, 1), *pgrp = skip_fields(ppid, 1), *session = skip_fields(pgrp, 1);
+	const char *start = skip_fields(session, 16);
 
-	if (p == NULL || sscanf(p + 1, " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
-	    "%" SCNu64, &out->state, &ppid, &pgrp, &session, &start) != 5)
+	if (start == NULL)
 		return -1;
-	out->ppid = ppid;
-	out->pgrp = pgrp;
-	out->session = session;
-	out->id.start = start;
+	out->state = *state;
+	out->ppid = (pid_t)strtol(ppid, NULL, 10);
+	out->pgrp = (pid_t)strtol(pgrp, NULL, 10);
+	out->session = (pid_t)strtol(session, NULL, 10);
+	out->id.start = strtoull(start, NULL, 10);
 	return 0;
 }
 

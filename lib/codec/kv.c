@@ -1,7 +1,6 @@
 #include "codec/kv.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +69,10 @@ kv_put(struct buf *out, const char *key, const char *value)
 void
 kv_put_i64(struct buf *out, const char *key, int64_t value)
 {
-	buf_addf(out, "%s=%" PRId64 "\n", key, value);
+	buf_adds(out, key);
+	buf_addc(out, '=');
+	buf_add_i64(out, value); /* a run writes some sixty: not through printf */
+	buf_addc(out, '\n');
 }
 
 /* Unescapes text[0..*len) in place and sets the new length; -1 at a backslash that means nothing. */

@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,26 +33,60 @@ static const char *const end_names[] = {
 	[SLOT_END_TIMEOUT] = "timeout",
 	[SLOT_END_FAILED] = "failed",
 };
-#define COUNT(names) ((int)(sizeof(names) / sizeof(names)[0]))
+#define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
 const char *
 slot_state_name(enum slot_state s)
 {
-	return (int)s >= 0 && (int)s < COUNT(state_names) ? state_names[s] : "unknown";
+	return (size_t)s < COUNT(state_names) ? state_names[s] : "unknown";
 }
 
 const char *
 slot_end_name(enum slot_end s)
 {
-	return (int)s >= 0 && (int)s < COUNT(end_names) ? end_names[s] : "unknown";
+	return (size_t)s < COUNT(end_names) ? end_names[s] : "unknown";
 }
 
+/* --- the record as a table ------------------------------------------------------------------------------------ */
+
+enum kind { KIND_INT, KIND_I64, KIND_STATE, KIND_END, KIND_TEXT };
+
+static const struct field {
+	const char *key;
+	enum kind kind;
+	size_t offset, size;
+} fields[] = {
+#define FIELD(key, kind, member) { key, kind, offsetof(struct slot, member), sizeof(((struct slot *)NULL)->member) }
+	FIELD("seq", KIND_I64, seq),
+	FIELD("state", KIND_STATE, state),
+	FIELD("instance", KIND_I64, instance_id),
+	FIELD("attempt", KIND_I64, attempt),
+	FIELD("boot", KIND_TEXT, boot_id),
+	FIELD("run_pid", KIND_INT, run.pid),
+	FIELD("run_start", KIND_I64, run.start),
+	FIELD("job_pid", KIND_INT, job.pid),
+	FIELD("job_start", KIND_I64, job.start),
+	FIELD("started_at", KIND_I64, started_at_ms),
+	FIELD("finished_at", KIND_I64, finished_at_ms),
+	FIELD("heartbeat", KIND_I64, heartbeat_boot_ms),
+	FIELD("end", KIND_END, end),
+	FIELD("exit", KIND_INT, exit_code),
+	FIELD("signal", KIND_INT, signal),
+	FIELD("user_us", KIND_I64, user_us),
+	FIELD("system_us", KIND_I64, system_us),
+	FIELD("max_rss_kib", KIND_I64, max_rss_kib),
+	FIELD("log_length", KIND_I64, log_length),
+	FIELD("log_dropped", KIND_I64, log_dropped),
+	FIELD("context", KIND_TEXT, wf_context),
+	FIELD("result", KIND_TEXT, result),
+};
+
 static int
-index_of(const char *const *names, int n, const char *name)
+index_of(const char *const *names, size_t n, const char *name)
 {
-	for (int i = 0; name != NULL && i < n; i++)
+	for (size_t i = 0; i < n; i++)
 		if (strcmp(names[i], name) == 0)
-			return i;
+			return (int)i;
 	return -1;
 }
 
@@ -153,150 +187,252 @@ fitting(const char *text, size_t len, size_t room)
 	return n;
 }
 
-static void
-put_result(struct buf *out, const struct slot *s)
+/* A text that the file has no room for: what fits, and "...". */
+static void __attribute__((noinline)) /* its array is not to be on the stack of the usual case */
+put_cut(struct buf *out, const char *key, const char *text, size_t len, size_t room)
 {
-	const size_t room = SLOT_SIZE - HEAD_MAX - strlen("result=\n");
-	size_t len = strnlen(s->result, sizeof s->result - 1);
 	char cut[LIMIT_RESULT + 4];
-	size_t n;
+	size_t n = fitting(text, len, room - 3);
 
-	if (out->len >= room || len == 0)
-		return;
-	n = fitting(s->result, len, room - out->len);
-	if (n == len) {
-		kv_put_n(out, "result", s->result, len);
-		return;
-	}
-	n = fitting(s->result, len, room - out->len - 3);
-	memcpy(cut, s->result, n);
+	memcpy(cut, text, n);
 	memcpy(cut + n, "...", 3);
-	kv_put_n(out, "result", cut, n + 3);
+	kv_put_n(out, key, cut, n + 3);
 }
 
 static void
-put_ids(struct buf *out, const struct slot *s)
+put_text(struct buf *out, const char *key, const char *text, size_t size)
 {
-	kv_put_i64(out, "seq", s->seq);
-	kv_put(out, "state", slot_state_name(s->state));
-	kv_put_i64(out, "instance", s->instance_id);
-	kv_put_i64(out, "attempt", s->attempt);
-	kv_put_n(out, "boot", s->boot_id, strnlen(s->boot_id, sizeof s->boot_id));
-	kv_put_i64(out, "run_pid", s->run.pid);
-	kv_put_i64(out, "run_start", (int64_t)s->run.start);
-	kv_put_i64(out, "job_pid", s->job.pid);
-	kv_put_i64(out, "job_start", (int64_t)s->job.start);
-	kv_put_i64(out, "started_at", s->started_at_ms);
-	kv_put_i64(out, "finished_at", s->finished_at_ms);
-	kv_put_i64(out, "heartbeat", s->heartbeat_boot_ms);
+	const size_t used = HEAD_MAX + out->len + strlen(key) + strlen("=\n");
+	const size_t room = used + 3 < SLOT_SIZE ? SLOT_SIZE - used : 0;
+	size_t len = strnlen(text, size - 1);
+
+	if (len == 0 || room == 0)
+		return;
+	if (len <= room / 2 || fitting(text, len, room) == len)
+		kv_put_n(out, key, text, len);
+	else
+		put_cut(out, key, text, len, room);
 }
 
 static void
 put_record(struct buf *out, const struct slot *s)
 {
-	put_ids(out, s);
-	kv_put(out, "end", slot_end_name(s->end));
-	kv_put_i64(out, "exit", s->exit_code);
-	kv_put_i64(out, "signal", s->signal);
-	kv_put_i64(out, "user_us", s->user_us);
-	kv_put_i64(out, "system_us", s->system_us);
-	kv_put_i64(out, "max_rss_kib", s->max_rss_kib);
-	kv_put_i64(out, "log_length", s->log_length);
-	kv_put_i64(out, "log_dropped", s->log_dropped);
-	if (s->wf_context[0] != '\0')
-		kv_put_n(out, "context", s->wf_context, strnlen(s->wf_context, sizeof s->wf_context));
-	put_result(out, s);
+	for (size_t i = 0; i < COUNT(fields); i++) {
+		const struct field *f = &fields[i];
+		const void *at = (const char *)s + f->offset;
+
+		switch (f->kind) {
+		case KIND_INT:
+			kv_put_i64(out, f->key, *(const int *)at);
+			break;
+		case KIND_I64:
+			kv_put_i64(out, f->key, *(const int64_t *)at);
+			break;
+		case KIND_STATE:
+			kv_put(out, f->key, slot_state_name(s->state));
+			break;
+		case KIND_END:
+			kv_put(out, f->key, slot_end_name(s->end));
+			break;
+		case KIND_TEXT:
+			put_text(out, f->key, at, f->size);
+			break;
+		}
+	}
 }
 
 static int
-write_at(int fd, const char *data, size_t from, size_t to)
+write_at(int fd, const struct iovec *iov, int n, off_t at)
 {
-	while (from < to) {
-		ssize_t n = pwrite(fd, data + from, to - from, (off_t)from);
+	ssize_t want = 0, done;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		from += (size_t)n;
+	for (int i = 0; i < n; i++)
+		want += (ssize_t)iov[i].iov_len;
+	do
+		done = pwritev(fd, iov, n, at);
+	while (done < 0 && errno == EINTR);
+	if (done >= 0 && done != want)
+		errno = ENOSPC;
+	return done == want ? 0 : -1;
+}
+
+static void
+put_head(struct buf *out, const struct buf *record)
+{
+	static const char hex[] = "0123456789abcdef";
+	uint32_t sum = crc32_of(record->data, record->len);
+	char text[] = MAGIC "1\nsum=xxxxxxxx\n";
+
+	for (size_t i = 0; i < 8; i++, sum >>= 4)
+		text[sizeof MAGIC - 1 + strlen("1\nsum=") + 7 - i] = hex[sum & 15];
+	buf_add(out, text, sizeof text - 1);
+	kv_put_i64(out, "len", (int64_t)record->len);
+	buf_add(out, record->data, record->len);
+}
+
+/* Newlines without end: a page of them, written as often as needed. */
+#define NL16 "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"
+#define NL256 NL16 NL16 NL16 NL16 NL16 NL16 NL16 NL16 NL16 NL16 NL16 NL16 NL16 NL16 NL16 NL16
+static const char blank[PAGE + 1] = NL256 NL256 NL256 NL256 NL256 NL256 NL256 NL256 NL256 NL256 NL256 NL256 NL256 NL256
+    NL256 NL256;
+
+/* The pieces of the file from..SLOT_SIZE, blanks behind its text; returns how many. */
+static int
+pieces(struct iovec *iov, char *text, size_t len, size_t from)
+{
+	int n = 0;
+
+	if (from < len)
+		iov[n++] = (struct iovec){ text + from, len - from };
+	for (size_t at = from < len ? len : from; at < SLOT_SIZE; n++) {
+		size_t part = SLOT_SIZE - at < PAGE ? SLOT_SIZE - at : PAGE;
+
+		memcpy(&iov[n].iov_base, &(const char *){ blank }, sizeof iov[n].iov_base);
+		iov[n].iov_len = part;
+		at += part;
 	}
-	return 0;
+	return n;
 }
 
 int
 slot_write(int fd, const struct slot *s, struct err *e)
 {
-	char file[SLOT_SIZE];
-	struct buf record = BUF_INIT;
-	size_t len;
+	struct iovec iov[SLOT_SIZE / PAGE + 2];
+	struct buf record = BUF_INIT, file = BUF_INIT;
 	int rc = 0;
 
+	buf_room(&record, 512); /* the usual size at once */
 	put_record(&record, s);
-	if (!buf_ok(&record) || record.len + HEAD_MAX > SLOT_SIZE) {
+	if (buf_ok(&record))
+		put_head(&file, &record);
+	if (!buf_ok(&record) || !buf_ok(&file) || file.len > SLOT_SIZE) {
 		buf_fini(&record);
+		buf_fini(&file);
 		return err_set(e, ERR_NOMEM, "out of memory writing a slot");
 	}
-	len = (size_t)snprintf(file, sizeof file, MAGIC "%d\nsum=%08" PRIx32 "\nlen=%zu\n", VERSION,
-	    crc32_of(record.data, record.len), record.len);
-	memcpy(file + len, record.data, record.len);
-	len += record.len;
-	memset(file + len, '\n', sizeof file - len);
-	buf_fini(&record);
 	/* A short record is whole with its first page; of a long one the tail goes first, while the old first page
 	 * still tells of the old record. */
-	if (len > PAGE)
-		rc = write_at(fd, file, PAGE, sizeof file);
+	if (file.len > PAGE) {
+		rc = write_at(fd, iov, pieces(iov, file.data, file.len, PAGE), PAGE);
+		iov[0] = (struct iovec){ file.data, PAGE };
+	}
 	if (rc == 0)
-		rc = write_at(fd, file, 0, len > PAGE ? PAGE : sizeof file);
-	return rc == 0 ? 0 : err_sys(e, ERR_IO, errno, "cannot write the slot file");
+		rc = write_at(fd, iov, file.len > PAGE ? 1 : pieces(iov, file.data, file.len, 0), 0);
+	if (rc < 0)
+		err_sys(e, ERR_IO, errno, "cannot write the slot file");
+	buf_fini(&record);
+	buf_fini(&file);
+	return rc;
 }
 
 /* --- reading -------------------------------------------------------------------------------------------------- */
 
 static void
-copy_text(char *to, size_t size, const struct kv *kv, const char *key)
+take_text(char *to, size_t size, const struct kv_pair *p)
 {
-	const char *value = kv_get(kv, key);
+	size_t n = p->len < size - 1 ? p->len : size - 1;
 
-	snprintf(to, size, "%s", value != NULL ? value : "");
+	memcpy(to, p->value, n);
+	to[n] = '\0';
+}
+
+static int
+take_name(const char *const *names, size_t n, const struct kv_pair *p, struct err *e)
+{
+	int i = index_of(names, n, p->value);
+
+	return i >= 0 ? i : err_set(e, ERR_DATA, "the slot file has an unknown %s: %.40s", p->key, p->value);
+}
+
+static int
+take_pair(struct slot *out, const struct field *f, const struct kv_pair *p, struct err *e)
+{
+	void *at = (char *)out + f->offset;
+	int name = 0;
+
+	switch (f->kind) {
+	case KIND_INT:
+		*(int *)at = (int)strtol(p->value, NULL, 10);
+		break;
+	case KIND_I64:
+		*(int64_t *)at = strtoll(p->value, NULL, 10);
+		break;
+	case KIND_STATE:
+		name = take_name(state_names, COUNT(state_names), p, e);
+		out->state = (enum slot_state)name;
+		break;
+	case KIND_END:
+		name = take_name(end_names, COUNT(end_names), p, e);
+		out->end = (enum slot_end)name;
+		break;
+	case KIND_TEXT:
+		take_text(at, f->size, p);
+		break;
+	}
+	return name < 0 ? -1 : 0;
+}
+
+void
+slot_clear(struct slot *s)
+{
+	memset(s, 0, offsetof(struct slot, wf_context));
+	s->exit_code = -1;
+	s->wf_context[0] = '\0';
+	s->result[0] = '\0';
 }
 
 static int
 take_record(struct slot *out, const char *text, size_t len, struct err *e)
 {
 	struct kv kv;
-	int state, end;
+	size_t f = 0;
+	int rc = 0;
 
 	if (kv_parse(&kv, text, len, e) < 0)
 		return -1;
-	state = index_of(state_names, COUNT(state_names), kv_get(&kv, "state"));
-	end = index_of(end_names, COUNT(end_names), kv_get(&kv, "end"));
-	*out = (struct slot){
-		.seq = kv_get_i64(&kv, "seq", 0),
-		.state = (enum slot_state)state,
-		.instance_id = kv_get_i64(&kv, "instance", 0),
-		.attempt = kv_get_i64(&kv, "attempt", 0),
-		.run = { (pid_t)kv_get_i64(&kv, "run_pid", 0), (uint64_t)kv_get_i64(&kv, "run_start", 0) },
-		.job = { (pid_t)kv_get_i64(&kv, "job_pid", 0), (uint64_t)kv_get_i64(&kv, "job_start", 0) },
-		.started_at_ms = kv_get_i64(&kv, "started_at", 0),
-		.finished_at_ms = kv_get_i64(&kv, "finished_at", 0),
-		.heartbeat_boot_ms = kv_get_i64(&kv, "heartbeat", 0),
-		.end = (enum slot_end)end,
-		.exit_code = (int)kv_get_i64(&kv, "exit", -1),
-		.signal = (int)kv_get_i64(&kv, "signal", 0),
-		.user_us = kv_get_i64(&kv, "user_us", 0),
-		.system_us = kv_get_i64(&kv, "system_us", 0),
-		.max_rss_kib = kv_get_i64(&kv, "max_rss_kib", 0),
-		.log_length = kv_get_i64(&kv, "log_length", 0),
-		.log_dropped = kv_get_i64(&kv, "log_dropped", 0),
-	};
-	copy_text(out->boot_id, sizeof out->boot_id, &kv, "boot");
-	copy_text(out->wf_context, sizeof out->wf_context, &kv, "context");
-	copy_text(out->result, sizeof out->result, &kv, "result");
+	slot_clear(out);
+	for (size_t i = 0; i < kv.n && rc == 0; i++)
+		/* They come in the order of the table: the search goes on where the last one was. */
+		for (size_t tries = 0; tries < COUNT(fields); tries++, f++)
+			if (strcmp(fields[f % COUNT(fields)].key, kv.pair[i].key) == 0) {
+				rc = take_pair(out, &fields[f++ % COUNT(fields)], &kv.pair[i], e);
+				break;
+			}
 	kv_fini(&kv);
-	if (state < 0 || end < 0)
-		return err_set(e, ERR_DATA, "the slot file has an unknown state or end");
-	return 0;
+	return rc;
+}
+
+/* The bytes of the file that the head of it asks for, head included; 0 when it is no head. */
+static size_t
+parse_head(const char *text, uint32_t *sum, size_t *head)
+{
+	char *end;
+	unsigned long size;
+
+	if (strncmp(text, MAGIC "1\nsum=", sizeof MAGIC + 5) != 0)
+		return 0;
+	*sum = (uint32_t)strtoul(text + sizeof MAGIC + 5, &end, 16);
+	if (strncmp(end, "\nlen=", 5) != 0)
+		return 0;
+	size = strtoul(end + 5, &end, 10);
+	*head = (size_t)(end - text) + 1;
+	return *end == '\n' && *head <= HEAD_MAX && size <= SLOT_SIZE - *head ? *head + size : 0;
+}
+
+/* Whether the file is of another make than ours; says so. */
+static bool
+is_foreign(const char *text, struct err *e)
+{
+	unsigned long version;
+	char *end;
+
+	if (strncmp(text, MAGIC, strlen(MAGIC)) != 0)
+		return false;
+	version = strtoul(text + strlen(MAGIC), &end, 10);
+	if (*end != '\n' || version <= VERSION)
+		return false;
+	err_set(e, ERR_DATA, "the slot file has version %lu; this program knows version %d", version, VERSION);
+	return true;
 }
 
 static bool
@@ -308,33 +444,12 @@ all_blank(const char *text, size_t len)
 	return true;
 }
 
-/* 0 taken, 1 to be read again, -1 hopeless. text[len] is NUL. */
-static int
-take_file(struct slot *out, const char *text, size_t len, struct err *e)
-{
-	unsigned long version, sum, size;
-	int head = 0;
-	char *end;
-
-	if (strncmp(text, MAGIC, strlen(MAGIC)) != 0)
-		return err_set(e, ERR_DATA, "this is no slot file: it does not start with `pj-slot'") + 2;
-	version = strtoul(text + strlen(MAGIC), &end, 10);
-	if (*end == '\n' && version > VERSION)
-		return err_set(e, ERR_DATA, "the slot file has version %lu; this program knows version %d", version,
-		    VERSION);
-	if (sscanf(text, "pj-slot 1\nsum=%8lx\nlen=%5lu%n", &sum, &size, &head) != 2 || text[head++] != '\n' ||
-	    size > len - (size_t)head || crc32_of(text + head, size) != sum)
-		return err_set(e, ERR_DATA, "the slot file is damaged: its checksum is wrong") + 2;
-	return take_record(out, text + head, size, e);
-}
-
+/* Reads from..to, less at the end of the file; returns where it got to, -1 errno. */
 static ssize_t
-read_file(int fd, char *text, size_t size)
+read_at(int fd, char *text, size_t from, size_t to)
 {
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = pread(fd, text + len, size - len, (off_t)len);
+	while (from < to) {
+		ssize_t n = pread(fd, text + from, to - from, (off_t)from);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -342,28 +457,63 @@ read_file(int fd, char *text, size_t size)
 			return -1;
 		if (n == 0)
 			break;
-		len += (size_t)n;
+		from += (size_t)n;
 	}
-	return (ssize_t)len;
+	return (ssize_t)from;
+}
+
+static int
+take_checked(struct slot *out, const char *text, size_t want, size_t head, uint32_t sum, struct err *e)
+{
+	if (want > 0 && crc32_of(text + head, want - head) == sum)
+		return take_record(out, text + head, want - head, e);
+	err_set(e, ERR_DATA, "the slot file is damaged: its checksum is wrong");
+	return 1;
+}
+
+/* A record of more than the first page. */
+static int __attribute__((noinline))
+look_at_all(int fd, struct slot *out, size_t want, size_t head, uint32_t sum, struct err *e)
+{
+	char text[SLOT_SIZE];
+	ssize_t len = read_at(fd, text, 0, want);
+
+	if (len < 0)
+		return err_sys(e, ERR_IO, errno, "cannot read the slot file");
+	return take_checked(out, text, (size_t)len == want ? want : 0, head, sum, e);
+}
+
+/* One look: 0 taken, 1 to be looked at again, -1 hopeless. */
+static int
+look(int fd, struct slot *out, struct err *e)
+{
+	char text[PAGE + 1];
+	ssize_t len = read_at(fd, text, 0, PAGE);
+	uint32_t sum = 0;
+	size_t want, head = 0;
+
+	if (len < 0)
+		return err_sys(e, ERR_IO, errno, "cannot read the slot file");
+	text[len] = '\0';
+	if (all_blank(text, (size_t)len)) {
+		slot_clear(out);
+		return 0;
+	}
+	if (is_foreign(text, e))
+		return -1;
+	want = parse_head(text, &sum, &head);
+	if (want > (size_t)len)
+		return look_at_all(fd, out, want, head, sum, e);
+	return take_checked(out, text, want, head, sum, e);
 }
 
 int
 slot_read(int fd, struct slot *out, struct err *e)
 {
-	char text[SLOT_SIZE + 1];
 	int rc = 0;
 
 	for (int i = 0; i < READ_TRIES; i++) {
-		ssize_t len = read_file(fd, text, SLOT_SIZE);
-
-		if (len < 0)
-			return err_sys(e, ERR_IO, errno, "cannot read the slot file");
-		text[len] = '\0';
-		if (all_blank(text, (size_t)len)) {
-			*out = (struct slot){ .state = SLOT_EMPTY, .exit_code = -1 };
-			return 0;
-		}
-		rc = take_file(out, text, (size_t)len, e);
+		rc = look(fd, out, e);
 		if (rc <= 0)
 			return rc;
 		nanosleep(&(struct timespec){ .tv_nsec = i < 5 ? 50000 : 500000 }, NULL);

@@ -59,6 +59,8 @@ struct slot {
 const char *slot_state_name(enum slot_state s);
 const char *slot_end_name(enum slot_end s);
 
+/* An empty record. The pages of the two long texts are not touched but for their first byte. */
+void slot_clear(struct slot *s);
 /* Opens (creates 0600, SLOT_SIZE long) without locking; -1 and err. */
 int slot_open(const char *path, struct err *e);
 /* Reads a consistent record; an empty or all-blank file is SLOT_EMPTY with seq 0. ERR_DATA: damaged beyond 50 tries,
