@@ -1,4 +1,8 @@
-/* HTTP/1.1 listeners (TCP and Unix socket) over evhttp. Replies leave at the end of the turn, after the commit. */
+/* HTTP/1.1 listeners (TCP and Unix socket) on the loop. Replies leave at the end of the turn, after the commit.
+ *
+ * Not over evhttp: libevent 2.1 gives no hold of a connection before its first whole request, nor of one that it closes,
+ * so that connections cannot be counted, timed or refused; it stops reading during a long poll, so that a client's going
+ * is not seen (reading on makes it exit on a pipelined byte); its own refusals are HTML. */
 #ifndef PJ_NET_HTTP_SERVER_H
 #define PJ_NET_HTTP_SERVER_H
 
@@ -33,8 +37,9 @@ struct http_server *http_server_new(struct loop *l, struct err *e);
 int http_server_listen(struct http_server *s, const struct http_listener *li, struct err *e);
 /* host:port as really bound (port 0 resolved) of listener number i in order of calls; borrowed. */
 const char *http_server_addr(const struct http_server *s, int i);
-/* Stops accepting; open requests may still be answered. */
+/* Stops accepting and closes idle connections; open requests may still be answered. */
 void http_server_close(struct http_server *s);
+/* After loop_run has returned. Open requests are gone; calls no callbacks. */
 void http_server_free(struct http_server *s);
 
 const char *http_req_method(const struct http_req *r);  /* GET POST HEAD PUT DELETE OPTIONS PATCH */
@@ -47,14 +52,16 @@ bool http_req_is_unix(const struct http_req *r);
 uid_t http_req_uid(const struct http_req *r);           /* of the Unix peer */
 /* A parameter of the query string or of a urlencoded form body (decoded UTF-8), whichever has it; NULL none. */
 const char *http_req_param(struct http_req *r, const char *name);
-/* `fn` is called if the connection closes before the reply is released; req is gone after it. */
+/* `fn` is called if the connection closes before http_reply was called; req is gone after it. (A handler that keeps req
+ * without asking may still reply: nobody hears it.) */
 void http_req_on_close(struct http_req *r, void (*fn)(struct http_req *r, void *arg), void *arg);
 void *http_req_user(const struct http_req *r);
 void http_req_set_user(struct http_req *r, void *user);
 
 /* Adds a header to the coming reply, spelled exactly so. */
 void http_reply_header(struct http_req *r, const char *name, const char *value);
-/* Queues the reply; body's bytes are taken (body is empty after it); content_type NULL: none (and none is added). */
+/* Queues the reply; body's bytes are taken (body is empty after it; NULL: none); content_type NULL: none (and none is
+ * added). req is not the caller's any more. */
 void http_reply(struct http_req *r, int status, const char *content_type, struct buf *body);
 void http_reply_text(struct http_req *r, int status, const char *content_type, const char *text);
 

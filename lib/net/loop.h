@@ -49,6 +49,7 @@ void loop_wall_timer_set(struct loop_timer *t, int64_t at_ms);
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 struct loop_watch *loop_watch_new(struct loop *l, int fd, int what, void (*fn)(int fd, int what, void *arg), void *arg);
 void loop_watch_set(struct loop_watch *w, int what); /* 0: paused */
+void loop_watch_kick(struct loop_watch *w);          /* runs fn with LOOP_READ soon, whatever the descriptor says */
 void loop_watch_free(struct loop_watch *w);          /* the descriptor stays open: the caller's */
 int loop_signal(struct loop *l, int signo, void (*fn)(int signo, void *arg), void *arg);
 
