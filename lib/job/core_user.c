@@ -23,22 +23,31 @@ get_instance(struct core *c, int64_t app_id, int64_t id, struct instance *i, str
 	return err_set(e, ERR_FORBIDDEN, "instance is not belong to the app whose appId is %" PRId64, app_id);
 }
 
-static int
-get_job(struct core *c, int64_t app_id, int64_t job_id, struct job *j, struct err *e)
+/* The latest version of a job that may run; borrowed until the next job_version_get. */
+static const struct version *
+get_job(struct core *c, int64_t app_id, int64_t job_id, struct err *e)
 {
-	struct err why = ERR_INIT;
+	struct stmt *s = db_stmt(c->db, "SELECT version, status, app_id FROM job WHERE id = ?", e);
+	int64_t version = 0, status = 0, owner = 0;
+	int r;
 
-	if (job_get(c->db, job_id, j, &why) < 0)
-		return why.code == ERR_NOTFOUND ? err_set(e, ERR_NOTFOUND, "can't find job by jobId: %" PRId64, job_id) :
-		    err_set(e, why.code, "%s", why.msg);
-	if (j->status == JOB_DELETED)
-		err_set(e, ERR_NOTFOUND, "can't find job by jobId: %" PRId64 " (it was deleted)", job_id);
-	else if (app_id != 0 && j->app_id != app_id)
-		err_set(e, ERR_FORBIDDEN, "this job is not belong to the app whose appId is %" PRId64, app_id);
-	else
-		return 0;
-	job_fini(j);
-	return -1;
+	stmt_i64(s, 1, job_id);
+	r = stmt_step(s, e);
+	if (r == 1) {
+		version = stmt_col_i64(s, 0);
+		status = stmt_col_i64(s, 1);
+		owner = stmt_col_i64(s, 2);
+		stmt_reset(s);
+		if (app_id != 0 && owner != app_id)
+			err_set(e, ERR_FORBIDDEN, "this job is not belong to the app whose appId is %" PRId64, app_id);
+		else if (status != JOB_DELETED)
+			return job_version_get(c, job_id, version, e);
+		else
+			err_set(e, ERR_NOTFOUND, "can't find job by jobId: %" PRId64 " (it was deleted)", job_id);
+	} else if (r == 0) {
+		err_set(e, ERR_NOTFOUND, "can't find job by jobId: %" PRId64, job_id);
+	}
+	return NULL;
 }
 
 /* --- run --------------------------------------------------------------------------------------------------------- */
@@ -69,18 +78,16 @@ static int
 run(struct core *c, struct now now, int64_t app_id, int64_t job_id, const char *params, int64_t delay_ms, int64_t *id,
     struct err *e)
 {
-	struct job j;
-	int r;
+	const struct version *v;
 
 	if (params != NULL && strlen(params) > LIMIT_TEXT)
 		return err_set(e, ERR_TOOBIG, "instanceParams: longer than %d bytes", LIMIT_TEXT);
 	if (delay_ms > DELAY_MAX_MS)
 		return err_set(e, ERR_DATA, "delay: %" PRId64 " ms is more than 100 years", delay_ms);
-	if (get_job(c, app_id, job_id, &j, e) < 0)
+	v = get_job(c, app_id, job_id, e);
+	if (v == NULL)
 		return -1;
-	r = insert_by_hand(c, &j, params, now.at_ms + (delay_ms > 0 ? delay_ms : 0), now, id, e);
-	job_fini(&j);
-	return r;
+	return insert_by_hand(c, &v->job, params, now.at_ms + (delay_ms > 0 ? delay_ms : 0), now, id, e);
 }
 
 int
@@ -167,17 +174,17 @@ static int
 retry(struct core *c, struct instance *i, struct now now, struct err *e)
 {
 	struct live *l = live_find(c, i->id);
-	struct job j;
+	const struct version *v;
 
 	if (!state_is_finished(i->status))
 		return err_set(e, ERR_CONFLICT, "Only stopped instance can be retry!");
 	if (i->wf_instance_id != 0)
 		return err_set(e, ERR_CONFLICT, "Workflow's instance do not support retry!");
-	if (get_job(c, 0, i->job_id, &j, e) < 0)
+	v = get_job(c, 0, i->job_id, e);
+	if (v == NULL)
 		return -1;
-	i->job_version = j.version;
-	i->retries_left = j.spec.instance_retry_num;
-	job_fini(&j);
+	i->job_version = v->job.version;
+	i->retries_left = v->job.spec.instance_retry_num;
 	if (l != NULL && abandon(c, l, now, e) < 0)
 		return -1;
 	i->expected_ms = now.at_ms;

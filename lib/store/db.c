@@ -290,6 +290,7 @@ db_open(struct db **out, const char *path, enum db_mode mode, const struct migra
 	int rc;
 
 	*out = NULL;
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* counting takes a lock an allocation; refused, rightly, once in use */
 	if (check_place(path, mode, e) < 0)
 		return -1;
 	db = calloc(1, sizeof *db);
