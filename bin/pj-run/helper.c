@@ -250,7 +250,8 @@ helper_log(int argc, char **argv)
 	if (args.argc == 0)
 		return opt_usage_error(&log_cmd, "LEVEL is missing");
 	if (spool_level_from_name(args.argv[0]) < 0)
-		return opt_usage_error(&log_cmd, "unknown level `%s'; it is one of DEBUG INFO WARN ERROR", args.argv[0]);
+		return opt_usage_error(&log_cmd, "unknown level `%s'; it is one of DEBUG INFO WARN ERROR",
+		    args.argv[0]);
 	fd = reach(&e);
 	if (fd < 0)
 		return say(&e);

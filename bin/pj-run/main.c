@@ -8,16 +8,17 @@
 
 #include "base/log.h"
 #include "base/opt.h"
+#include "base/proc.h"
 #include "helper.h"
 #include "runner.h"
 #include "spawner.h"
 
-static const char exit_codes[] =
-    "exit codes:\n"
-    "  0 done   64 called wrongly, or outside a job   65 refused, or a damaged slot\n"
-    "  69 no pj-run answers   71 system error   74 a file cannot be written   75 the slot is in use\n"
-    "  124 timed out   126 cannot be run   127 not found   128+n ended by signal n\n"
-    "  else, of exec, the job's own code\n";
+#define EXIT_CODES                                                                                      \
+	"exit codes:\n"                                                                                 \
+	"  0 done   64 called wrongly, or outside a job   65 refused, or a damaged slot\n"              \
+	"  69 no pj-run answers   71 system error   74 a file cannot be written   75 the slot is in use\n" \
+	"  124 timed out   126 cannot be run   127 not found   128+n ended by signal n\n"               \
+	"  else, of exec, the job's own code\n"
 
 /* --- exec ----------------------------------------------------------------------------------------------------- */
 
@@ -39,7 +40,7 @@ static const struct opt_cmd exec_cmd = {
 	.summary = "Run a command as a job is run: in a session of its own, with a time limit, and with nothing of it\n"
 	           "left when it has ended. Exits with its code.",
 	.table = exec_table,
-	.more = exit_codes,
+	.more = EXIT_CODES,
 };
 
 static int
@@ -131,6 +132,7 @@ main_exec(int argc, char **argv)
 		perror("pj-run: cannot prepare");
 		return err_exit_code(ERR_OS);
 	}
+	proc_close_fds(STDERR_FILENO + 1, &null_fd, 1);
 	rc = runner_main(&spec, null_fd);
 	free(spec.envp);
 	return rc;
@@ -208,9 +210,13 @@ static const struct opt_cmd top_cmd = {
 	.program = "pj-run",
 	.usage = "exec [options] -- COMMAND ARG...\nresult [TEXT | -]\nlog LEVEL [TEXT... | -]\ncontext set KEY VALUE\n"
 	         "spawner --fd N",
-	.summary = "Run one attempt of a job (exec); inside a job, set its result, write to its log or set a value in its\n"
-	           "workflow context. `pj-run MODE --help' says more of each.",
-	.more = exit_codes,
+	.summary = "Run one attempt of a job; inside a job, tell it something.",
+	.more = "modes (`pj-run MODE --help' says more):\n"
+	        "  exec      run a command as a job is run\n"
+	        "  result    set the result of the instance this runs in\n"
+	        "  log       write to its log\n"
+	        "  context   set a value in its workflow context\n"
+	        "  spawner   fork runs for pj-workerd\n\n" EXIT_CODES,
 };
 
 static int

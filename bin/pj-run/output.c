@@ -246,10 +246,10 @@ read_chunk(struct output *o, int which)
 	return (size_t)n;
 }
 
-bool
+void
 output_read(struct output *o, int which)
 {
-	return read_chunk(o, which) > 0;
+	read_chunk(o, which);
 }
 
 static void

@@ -34,8 +34,8 @@ struct output {
 };
 
 void output_init(struct output *o, const char *path, int64_t max, bool block);
-/* Reads what one read gives (up to 64 KiB) and writes it to the spool: false when there was nothing. Closes at the end. */
-bool output_read(struct output *o, int which);
+/* Reads what one read gives (up to 64 KiB) and writes it to the spool; closes our end at the end. */
+void output_read(struct output *o, int which);
 /* False while the pipes are to be left alone: the cap is reached and the policy is to block. */
 bool output_wants(const struct output *o);
 /* Everything that was in the pipes when it was called. */

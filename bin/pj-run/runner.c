@@ -244,6 +244,7 @@ note_end(struct runner *r, int status, const struct rusage *ru)
 static void
 reap(struct runner *r)
 {
+	int64_t grace_ms = r->spec->grace_ms;
 	struct rusage ru;
 	int status;
 	pid_t pid;
@@ -254,7 +255,7 @@ reap(struct runner *r)
 			note_end(r, status, &ru);
 	r->none_left = pid < 0 && errno == ECHILD;
 	if (r->ended && !r->none_left)
-		begin_end(r, r->slot->end, r->spec->grace_ms < LEFTOVER_GRACE_MS ? r->spec->grace_ms : LEFTOVER_GRACE_MS);
+		begin_end(r, r->slot->end, grace_ms < LEFTOVER_GRACE_MS ? grace_ms : LEFTOVER_GRACE_MS);
 }
 
 /* --- the loop ------------------------------------------------------------------------------------------------- */

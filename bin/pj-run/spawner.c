@@ -246,10 +246,13 @@ static int
 turn(struct spawner *s, struct err *e)
 {
 	struct pollfd p[2] = {
-		{ .fd = s->fd, .events = (short)((s->out.len < OUT_MAX ? POLLIN : 0) | (s->out.len > 0 ? POLLOUT : 0)) },
+		{ .fd = s->fd, .events = s->out.len < OUT_MAX ? POLLIN : 0 },
 		{ .fd = s->signal_fd, .events = POLLIN },
 	};
 	int rc = 1;
+
+	if (s->out.len > 0)
+		p[0].events |= POLLOUT;
 
 	if (poll(p, 2, -1) < 0 && errno != EINTR)
 		return err_sys(e, ERR_OS, errno, "cannot poll");

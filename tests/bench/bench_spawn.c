@@ -79,7 +79,8 @@ send_run(struct rig *r)
 
 	buf_addf(&body, "op=run\nslot=%s/%d.slot\nseq=%" PRId64 "\ninstance=795500000000000001\nattempt=1\n", dir, slot,
 	    r->seq);
-	buf_addf(&body, "spool=%s/%d.log\nbell=%s/bell\ntimeout_ms=60000\narg=/bin/true\nenv=PATH=/bin\n", dir, slot, dir);
+	buf_addf(&body, "spool=%s/%d.log\nbell=%s/bell\n", dir, slot, dir);
+	buf_adds(&body, "timeout_ms=60000\narg=/bin/true\nenv=PATH=/bin\n");
 	frame_put(&out, &body);
 	if (write(r->sock, out.data, out.len) != (ssize_t)out.len)
 		die("write");

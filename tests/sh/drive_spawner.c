@@ -1,5 +1,5 @@
-/* A supervisor for tests: starts `pj-run spawner` on a socket, sends it what standard input says, prints what it and the
- * bell report, one line each (`op=started slot=... seq=1 pid=...`, `ring slot=... seq=1`).
+/* A supervisor for tests: starts `pj-run spawner` on a socket, sends it what standard input says, prints what it and
+ * the bell report, one line each (`op=started slot=... seq=1 pid=...`, `ring slot=... seq=1`).
  *
  *   drive_spawner [-b BELL [-n | -f]] [-p] PJ_RUN
  *     -b  bind BELL and answer its rings; -n: without answers; -f: never read it, and fill it up first
