@@ -1,0 +1,267 @@
+/* pj-ctl job: definitions. Adding and editing are in cmd_job_edit.c, running is in cmd_job_run.c. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "call.h"
+#include "jobcols.h"
+#include "nouns.h"
+#include "when.h"
+#include "words.h"
+
+#define PAGE 500
+
+enum { J_LIMIT, J_COUNT, J_FROM };
+
+/* --- ls -------------------------------------------------------------------------------------------------------- */
+
+static const struct opt ls_options[] = {
+	{ J_LIMIT, 0, "limit", "N", "at most N jobs (default: all)" },
+	{ 0, 0, NULL, NULL, NULL },
+};
+
+static int
+take_limit(int id, const char *value, void *arg, struct err *e)
+{
+	(void)id;
+	return opt_i64(value, 1, INT64_MAX, arg, e);
+}
+
+/* One page: the highest id of it in *after; 1 there are more, 0 no more, -1. */
+static int
+list_page(struct ctl *c, struct out *o, int64_t limit, int64_t *after, struct err *e)
+{
+	struct buf query = BUF_INIT;
+	struct json_t *doc = NULL;
+	bool more = false;
+	int rc;
+
+	call_param_app(c, &query);
+	call_param_i64(&query, "limit", limit < PAGE ? limit : PAGE);
+	call_param_i64(&query, "after", *after);
+	rc = call_get(c, "job/ls", &query, &doc, e);
+	buf_fini(&query);
+	if (rc != 0)
+		return -1;
+	for (size_t i = 0; i < js_len(js_get(doc, "jobs")) && rc == 0; i++) {
+		const struct json_t *job = js_at(js_get(doc, "jobs"), i);
+
+		out_row(o, job);
+		rc = js_i64(job, "id", 0, after, e);
+	}
+	if (rc == 0)
+		rc = js_bool(doc, "more", false, &more, e);
+	js_free(doc);
+	return rc != 0 ? -1 : more;
+}
+
+static int
+do_ls(const struct verb *v, struct ctl *c, struct opt_args *args)
+{
+	int64_t limit = INT64_MAX, after = 0;
+	struct err e = ERR_INIT;
+	struct out o;
+	int rc = verb_parse(v, c, args, take_limit, &limit);
+
+	if (rc != OPT_GO)
+		return rc;
+	out_init(&o, c, "jobs", jobcols);
+	rc = list_page(c, &o, limit, &after, &e);
+	while (rc == 1 && o.rows < limit)
+		rc = list_page(c, &o, limit - o.rows, &after, &e);
+	if (rc >= 0)
+		return out_end(&o, rc == 1);
+	if (o.begun)
+		out_end(&o, true);
+	return ctl_fail(&e);
+}
+
+/* --- show, next ------------------------------------------------------------------------------------------------ */
+
+static int
+do_show(const struct verb *v, struct ctl *c, struct opt_args *args)
+{
+	struct buf query = BUF_INIT;
+	struct json_t *doc;
+	struct err e = ERR_INIT;
+	struct out o;
+	int rc = verb_parse(v, c, args, NULL, NULL);
+
+	if (rc != OPT_GO)
+		return rc;
+	call_param_app(c, &query);
+	call_param(&query, "job", args->argv[0]);
+	if (call_get(c, "job/show", &query, &doc, &e) != 0) {
+		call_suggest_job(c, args->argv[0], &e);
+		rc = ctl_fail(&e);
+	} else {
+		out_init(&o, c, NULL, jobcols);
+		rc = out_show(&o, doc);
+		js_free(doc);
+	}
+	buf_fini(&query);
+	return rc;
+}
+
+struct next {
+	int64_t n, from_ms;
+};
+
+static const struct opt next_options[] = {
+	{ J_COUNT, 'n', "count", "N", "how many (default 5)" },
+	{ J_FROM, 0, "from", "TIME", "after this time (default: now)" },
+	{ 0, 0, NULL, NULL, NULL },
+};
+
+static int
+take_next(int id, const char *value, void *arg, struct err *e)
+{
+	struct next *n = arg;
+
+	if (id == J_COUNT)
+		return opt_i64(value, 1, 1000, &n->n, e);
+	return when_parse(value, when_zone(), &n->from_ms, e);
+}
+
+static void
+put_times(const struct ctl *c, const struct json_t *times)
+{
+	struct buf out = BUF_INIT;
+
+	for (size_t i = 0; i < js_len(times); i++) {
+		struct buf raw = BUF_INIT;
+		int64_t at_ms;
+
+		js_dump(js_at(times, i), &raw);
+		at_ms = strtoll(buf_str(&raw), NULL, 10);
+		if (c->format == CTL_TSV)
+			buf_addf(&out, "%lld", (long long)at_ms);
+		else
+			when_put_full(&out, at_ms, when_zone());
+		buf_addc(&out, '\n');
+		buf_fini(&raw);
+	}
+	if (c->format == CTL_TSV && c->header)
+		puts("atMs");
+	fwrite(buf_str(&out), 1, out.len, stdout);
+	buf_fini(&out);
+}
+
+static int
+do_next(const struct verb *v, struct ctl *c, struct opt_args *args)
+{
+	struct next n = { 5, INT64_MIN };
+	struct buf query = BUF_INIT;
+	struct json_t *doc;
+	struct err e = ERR_INIT;
+	struct out o;
+	int rc = verb_parse(v, c, args, take_next, &n);
+
+	if (rc != OPT_GO)
+		return rc;
+	call_param_app(c, &query);
+	call_param(&query, "job", args->argv[0]);
+	call_param_i64(&query, "n", n.n);
+	if (n.from_ms != INT64_MIN)
+		call_param_i64(&query, "from", n.from_ms);
+	if (call_get(c, "job/next", &query, &doc, &e) != 0) {
+		call_suggest_job(c, args->argv[0], &e);
+		rc = ctl_fail(&e);
+	} else {
+		rc = 0;
+		out_init(&o, c, NULL, jobcols);
+		if (c->format == CTL_JSON)
+			rc = out_show(&o, doc);
+		else
+			put_times(c, js_get(doc, "next"));
+		js_free(doc);
+	}
+	buf_fini(&query);
+	return rc;
+}
+
+/* --- rm, enable, disable --------------------------------------------------------------------------------------- */
+
+static int
+change_one(struct ctl *c, const char *path, const char *job)
+{
+	struct buf body = BUF_INIT;
+	struct json_t *doc = NULL;
+	struct err e = ERR_INIT;
+	struct jw w;
+	int rc = 0;
+
+	call_body(c, &w, &body);
+	jw_str(&w, "job", job);
+	jw_end(&w);
+	if (words_check(job, &e) != 0 || call_post(c, path, &body, &doc, &e) != 0) {
+		call_suggest_job(c, job, &e);
+		rc = ctl_fail(&e);
+	} else if (c->format == CTL_JSON) {
+		struct out o;
+
+		out_init(&o, c, NULL, jobcols);
+		rc = out_show(&o, doc);
+	}
+	js_free(doc);
+	buf_fini(&body);
+	return rc;
+}
+
+/* All of them are tried; the first failure's code is the whole's. */
+static int
+change_all(const struct verb *v, struct ctl *c, struct opt_args *args, const char *path)
+{
+	int code = verb_parse(v, c, args, NULL, NULL);
+
+	if (code != OPT_GO)
+		return code;
+	code = 0;
+	for (int i = 0; i < args->argc; i++) {
+		int rc = change_one(c, path, args->argv[i]);
+
+		code = code == 0 ? rc : code;
+	}
+	return code;
+}
+
+static int
+do_rm(const struct verb *v, struct ctl *c, struct opt_args *args)
+{
+	return change_all(v, c, args, "job/rm");
+}
+
+static int
+do_enable(const struct verb *v, struct ctl *c, struct opt_args *args)
+{
+	return change_all(v, c, args, "job/enable");
+}
+
+static int
+do_disable(const struct verb *v, struct ctl *c, struct opt_args *args)
+{
+	return change_all(v, c, args, "job/disable");
+}
+
+#define JOB_MORE "JOB is a name, or #ID.\n"
+#define ADD_MORE \
+	"TIME is 2026-11-21T10:00:00 (local, or with a zone's offset) or @SECONDS; DUR is 500ms, 30s, 5m, 2h, 1d or 1h30m.\n" \
+	"Without --cron, --every, --delay or --at the job runs by hand only: pj-ctl job run NAME.\n"
+
+static const struct verb verbs[] = {
+	{ "ls", "[--limit N]", "list the jobs of an app", ls_options, NULL, 0, 0, false, do_ls },
+	{ "show", "JOB", "show one job", NULL, JOB_MORE, 1, 1, false, do_show },
+	{ "add", "NAME [options] -- COMMAND ARG...\nNAME [options] --shell SCRIPT", "define a job; prints its #ID",
+	    cmd_job_add_options, ADD_MORE, 1, 1, true, cmd_job_add },
+	{ "edit", "JOB [options] [-- COMMAND ARG...]", "change a job: what is not named stays as it is",
+	    cmd_job_edit_options, JOB_MORE ADD_MORE, 1, 1, true, cmd_job_edit },
+	{ "rm", "JOB...", "remove jobs; their instances stay", NULL, JOB_MORE, 1, VERB_ANY, false, do_rm },
+	{ "enable", "JOB...", "let jobs be triggered again, from now on", NULL, JOB_MORE, 1, VERB_ANY, false, do_enable },
+	{ "disable", "JOB...", "trigger jobs no more; what runs goes on", NULL, JOB_MORE, 1, VERB_ANY, false, do_disable },
+	{ "run", "JOB [options]", "run a job now; prints the instance's id\n"
+	    "With --wait: writes the job's log and ends with the job's exit code (128+N: signal N; 124: out of time).",
+	    cmd_job_run_options, JOB_MORE, 1, 1, false, cmd_job_run },
+	{ "next", "JOB [-n N] [--from TIME]", "when a job is triggered next", next_options, JOB_MORE, 1, 1, false, do_next },
+	{ NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL },
+};
+
+const struct noun cmd_job = { "job", "definitions of what is to run, and when", verbs };

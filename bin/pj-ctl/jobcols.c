@@ -1,0 +1,184 @@
+#include "jobcols.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "time/dur.h"
+#include "words.h"
+
+static const char *
+text_of(const struct json_t *row, const char *key)
+{
+	const char *text = js_text(js_get(row, key));
+
+	return text != NULL ? text : "";
+}
+
+/* A rate or delay: plain milliseconds are shown with units. */
+static void
+put_interval(struct buf *out, const char *expr)
+{
+	char dur[DUR_SIZE];
+
+	if (expr[0] != '\0' && strlen(expr) < 18 && expr[strspn(expr, "0123456789")] == '\0')
+		expr = dur_print(dur, strtoll(expr, NULL, 10));
+	buf_adds(out, expr);
+}
+
+static void
+put_when(const struct json_t *row, struct buf *out)
+{
+	const char *type = text_of(row, "time_type"), *expr = text_of(row, "time_expr");
+
+	if (strcmp(type, "API") == 0) {
+		buf_adds(out, "by hand");
+	} else if (strcmp(type, "CRON") == 0) {
+		buf_adds(out, expr);
+	} else if (strcmp(type, "FIXED_RATE") == 0) {
+		buf_adds(out, "every ");
+		put_interval(out, expr);
+	} else if (strcmp(type, "FIXED_DELAY") == 0) {
+		put_interval(out, expr);
+		buf_adds(out, " after the last");
+	} else if (strcmp(type, "WORKFLOW") == 0) {
+		buf_adds(out, "in workflows");
+	} else {
+		buf_addf(out, "%s %s", type, expr);
+	}
+}
+
+/* What runs: the command, or the processor with its parameters. */
+static void
+put_what(const struct json_t *row, struct buf *out)
+{
+	const struct json_t *command = js_get(row, "command");
+	const char *type = text_of(row, "processor_type"), *info = text_of(row, "processor_info");
+
+	if (command != NULL) {
+		words_quote_all(out, command);
+		return;
+	}
+	if (strcmp(type, "BUILT_IN") != 0)
+		buf_addf(out, "%s ", type);
+	buf_addf(out, "%s: %s", info, text_of(row, "params"));
+}
+
+/* 0 stands for no limit. */
+static void
+put_max_instances(const struct json_t *row, struct buf *out)
+{
+	int64_t n = 0;
+
+	if (js_i64(row, "max_instance_num", 0, &n, NULL) == 0 && n > 0)
+		buf_addf(out, "%lld", (long long)n);
+}
+
+static void
+put_retries(const struct json_t *row, struct buf *out)
+{
+	char dur[DUR_SIZE];
+	int64_t n = 0, delay = 0;
+
+	if (js_i64(row, "instance_retry_num", 0, &n, NULL) != 0 || n == 0)
+		return;
+	buf_addf(out, "%lld", (long long)n);
+	if (js_i64(row, "retry_delay_ms", 0, &delay, NULL) == 0)
+		buf_addf(out, ", each after %s", dur_print(dur, delay));
+}
+
+static void
+put_unless(const struct json_t *row, struct buf *out, const char *key, const char *usual)
+{
+	if (strcmp(text_of(row, key), usual) != 0)
+		buf_adds(out, text_of(row, key));
+}
+
+static void
+put_execute(const struct json_t *row, struct buf *out)
+{
+	put_unless(row, out, "execute_type", "STANDALONE");
+}
+
+static void
+put_dispatch(const struct json_t *row, struct buf *out)
+{
+	put_unless(row, out, "dispatch_strategy", "HEALTH_FIRST");
+}
+
+static void
+put_positive(const struct json_t *row, struct buf *out, const char *key)
+{
+	double v = 0;
+
+	if (js_real(row, key, 0, &v, NULL) == 0 && v > 0)
+		buf_addf(out, "%g", v);
+}
+
+static void
+put_min_cpu(const struct json_t *row, struct buf *out)
+{
+	put_positive(row, out, "min_cpu_cores");
+}
+
+static void
+put_min_memory(const struct json_t *row, struct buf *out)
+{
+	put_positive(row, out, "min_memory_gb");
+}
+
+static void
+put_min_disk(const struct json_t *row, struct buf *out)
+{
+	put_positive(row, out, "min_disk_gb");
+}
+
+const struct out_column jobcols[] = {
+	{ "id", "id", OUT_NUMBER, OUT_BOTH, NULL },
+	{ "name", "name", OUT_TEXT, OUT_BOTH, NULL },
+	{ "app", "app", OUT_TEXT, OUT_SHOW, NULL },
+	{ "status", "status", OUT_STATUS, OUT_BOTH, NULL },
+	{ NULL, "when", OUT_TEXT, OUT_BOTH, put_when },
+	{ "time_type", NULL, OUT_TEXT, 0, NULL },
+	{ "time_expr", NULL, OUT_TEXT, 0, NULL },
+	{ "nextTriggerMs", "next run", OUT_TIME, OUT_BOTH, NULL },
+	{ NULL, "command", OUT_TEXT, OUT_BOTH, put_what },
+	{ "command", NULL, OUT_TEXT, 0, NULL },
+	{ "description", "description", OUT_TEXT, OUT_SHOW, NULL },
+	{ "tag", "tag", OUT_TEXT, OUT_SHOW, NULL },
+	{ NULL, "kind", OUT_TEXT, OUT_SHOW, put_execute },
+	{ "execute_type", NULL, OUT_TEXT, 0, NULL },
+	{ "processor_type", NULL, OUT_TEXT, 0, NULL },
+	{ "processor_info", NULL, OUT_TEXT, 0, NULL },
+	{ "params", NULL, OUT_TEXT, 0, NULL },
+	{ NULL, "retries", OUT_TEXT, OUT_SHOW, put_retries },
+	{ "instance_retry_num", NULL, OUT_NUMBER, 0, NULL },
+	{ "retry_delay_ms", NULL, OUT_DURATION, 0, NULL },
+	{ "time_limit_ms", "time limit", OUT_DURATION, OUT_SHOW, NULL },
+	{ NULL, "most at once", OUT_TEXT, OUT_SHOW, put_max_instances },
+	{ "max_instance_num", NULL, OUT_NUMBER, 0, NULL },
+	{ "on_lost", "when lost", OUT_TEXT, OUT_SHOW, NULL },
+	{ "start_ms", "from", OUT_TIME, OUT_SHOW, NULL },
+	{ "end_ms", "until", OUT_TIME, OUT_SHOW, NULL },
+	{ "designated_workers", "workers", OUT_TEXT, OUT_SHOW, NULL },
+	{ NULL, "choice", OUT_TEXT, OUT_SHOW, put_dispatch },
+	{ "dispatch_strategy", NULL, OUT_TEXT, 0, NULL },
+	{ "dispatch_config", "choice by", OUT_TEXT, OUT_SHOW, NULL },
+	{ NULL, "free cpus", OUT_TEXT, OUT_SHOW, put_min_cpu },
+	{ "min_cpu_cores", NULL, OUT_NUMBER, 0, NULL },
+	{ NULL, "free memory", OUT_TEXT, OUT_SHOW, put_min_memory },
+	{ "min_memory_gb", NULL, OUT_NUMBER, 0, NULL },
+	{ NULL, "free disk", OUT_TEXT, OUT_SHOW, put_min_disk },
+	{ "min_disk_gb", NULL, OUT_NUMBER, 0, NULL },
+	{ "max_worker_count", NULL, OUT_NUMBER, 0, NULL },
+	{ "concurrency", NULL, OUT_NUMBER, 0, NULL },
+	{ "task_retry_num", NULL, OUT_NUMBER, 0, NULL },
+	{ "notify_user_ids", NULL, OUT_TEXT, 0, NULL },
+	{ "extra", NULL, OUT_TEXT, 0, NULL },
+	{ "alarm_config", NULL, OUT_TEXT, 0, NULL },
+	{ "log_config", NULL, OUT_TEXT, 0, NULL },
+	{ "advanced_config", NULL, OUT_TEXT, 0, NULL },
+	{ "version", "version", OUT_NUMBER, OUT_SHOW, NULL },
+	{ "createdMs", "created", OUT_TIME, OUT_SHOW, NULL },
+	{ "modifiedMs", "changed", OUT_TIME, OUT_SHOW, NULL },
+	{ NULL, NULL, OUT_TEXT, 0, NULL },
+};
