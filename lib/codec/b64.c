@@ -88,5 +88,7 @@ b64url_get(struct buf *out, const char *text, size_t len, struct err *e)
 	}
 	out->len = start;
 	out->data[start] = '\0';
-	return err_set(e, ERR_DATA, "base64url: character %zu of %zu is not of A-Z a-z 0-9 - _", i, len);
+	if (i == data_len)
+		return err_set(e, ERR_DATA, "base64url: the last of %zu characters has bits left over", len);
+	return err_set(e, ERR_DATA, "base64url: character %zu of %zu is not of A-Z a-z 0-9 - _", i + 1, len);
 }
