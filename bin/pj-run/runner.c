@@ -94,6 +94,16 @@ write_slot(struct runner *r, struct err *e)
 	return slot_write(r->slot_fd, s, e);
 }
 
+/* A line of ours, where the job's own go. */
+static void
+say(struct runner *r, int level, const char *text)
+{
+	if (r->out.path != NULL)
+		output_log(&r->out, level, text, strlen(text));
+	else if (r->spec->by_hand)
+		fprintf(stderr, "%s\n", text);
+}
+
 /* The result is what all this was for: while the disk does not take it, try again. A kill ends that. */
 static void
 write_finished(struct runner *r)
@@ -103,7 +113,7 @@ write_finished(struct runner *r)
 
 	while (write_slot(r, &e) < 0) {
 		if (!said)
-			output_log(&r->out, SPOOL_ERROR, e.msg, strlen(e.msg));
+			say(r, SPOOL_ERROR, e.msg);
 		said = true;
 		nanosleep(&(struct timespec){ .tv_sec = WRITE_AGAIN_S }, NULL);
 	}
@@ -206,8 +216,6 @@ begin_end(struct runner *r, enum slot_end end, int64_t grace_ms)
 static void
 kill_round(struct runner *r, int64_t mono_ms)
 {
-	static const char stuck[] = "pj: processes of the job do not end: another user's, or held up in the kernel";
-
 	if (r->phase != PHASE_KILL) {
 		r->phase = PHASE_KILL;
 		r->kill_pause_ms = KILL_AGAIN_MS;
@@ -220,7 +228,7 @@ kill_round(struct runner *r, int64_t mono_ms)
 	if (r->kill_pause_ms < KILL_AGAIN_MAX_MS)
 		r->kill_pause_ms *= 2;
 	if (r->stuck_at != 0 && mono_ms >= r->stuck_at) {
-		output_log(&r->out, SPOOL_ERROR, stuck, sizeof stuck - 1);
+		say(r, SPOOL_ERROR, "pj: processes of the job do not end: another user's, or held up in the kernel");
 		r->stuck_at = 0;
 	}
 }
@@ -272,10 +280,14 @@ do_what_is_due(struct runner *r)
 {
 	int64_t mono_ms = clock_mono_ms();
 
-	if (got_stop)
+	if (got_stop && r->phase == PHASE_RUN) {
+		say(r, SPOOL_WARN, "pj: stopped");
 		begin_end(r, SLOT_END_STOPPED, r->spec->grace_ms);
+	}
 	got_stop = 0;
 	if (r->limit_at != 0 && mono_ms >= r->limit_at) {
+		if (r->phase == PHASE_RUN)
+			say(r, SPOOL_WARN, "pj: time limit reached, the job is ended");
 		begin_end(r, SLOT_END_TIMEOUT, r->spec->grace_ms);
 		r->limit_at = 0;
 	}

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MOST (INT64_C(1) << 53) /* ms or bytes: far beyond use, and far from overflow */
+
 /* The values of all pairs of this key, and `spare` empty places; NULL when out of memory. */
 static char **
 list_of(const struct kv *kv, const char *key, size_t spare, bool *has_nul)
@@ -52,8 +54,9 @@ check(const struct spec *s, bool has_nul, struct err *e)
 		return err_set(e, ERR_DATA, "the run has no program");
 	if (has_nul)
 		return err_set(e, ERR_DATA, "an argument or variable has a NUL in it");
-	if (s->timeout_ms < 0 || s->grace_ms < 0 || s->log_max < 0)
-		return err_set(e, ERR_DATA, "a time or size of the run is negative");
+	if (s->timeout_ms < 0 || s->grace_ms < 0 || s->log_max < 0 || s->timeout_ms > MOST || s->grace_ms > MOST ||
+	    s->log_max > MOST)
+		return err_set(e, ERR_DATA, "a time or size of the run is negative or too large");
 	return 0;
 }
 

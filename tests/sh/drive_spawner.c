@@ -6,12 +6,14 @@
  *     -p  the spawner may not fork: RLIMIT_NPROC 0, as nobody if we are root (whom the limit does not bind)
  *
  * Lines of standard input: `run FILE` sends the record in FILE; `kill USEC FILE` also kills its pj-run with -9 USEC
- * after `started`; `raw TEXT` sends TEXT. At its end the socket is closed, and we wait for the spawner. */
+ * after `started`; `raw TEXT` sends TEXT; `say @NAME TEXT` (with \n) sends a packet to a job's socket and prints the
+ * answer; `idle @NAME N` opens N connections to it and leaves them. At its end the socket is closed, and we wait for the spawner. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,16 +60,62 @@ send_file(const char *path)
 	buf_fini(&out);
 }
 
+static int
+reach(const char *name)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	size_t len = strlen(name);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	memcpy(to.sun_path + 1, name + 1, len - 1);
+	if (connect(fd, (struct sockaddr *)&to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+		die(name);
+	return fd;
+}
+
+static void
+say(const char *name, const char *text)
+{
+	struct buf packet = BUF_INIT;
+	char answer[1024];
+	int fd = reach(name);
+	ssize_t n;
+
+	for (; *text != '\0'; text++)
+		if (text[0] == '\\' && text[1] == 'n') {
+			buf_addc(&packet, '\n');
+			text++;
+		} else {
+			buf_addc(&packet, *text);
+		}
+	if (send(fd, buf_str(&packet), packet.len, MSG_NOSIGNAL) < 0)
+		die("send");
+	n = recv(fd, answer, sizeof answer - 1, 0);
+	answer[n > 0 ? n : 0] = '\0';
+	for (char *p = answer; *p != '\0'; p++)
+		if (*p == '\n')
+			*p = ' ';
+	printf("said %s\n", answer);
+	buf_fini(&packet);
+	close(fd);
+}
+
 static void
 obey(char *line)
 {
 	char path[4096];
+	int n, at = 0;
 
 	line[strcspn(line, "\n")] = '\0';
 	if (sscanf(line, "run %4095s", path) == 1) {
 		send_file(path);
 	} else if (sscanf(line, "kill %ld %4095s", &d.kill_after_us, path) == 2) {
 		send_file(path);
+	} else if (sscanf(line, "say %100s %n", path, &at) == 1 && at > 0) {
+		say(path, line + at);
+	} else if (sscanf(line, "idle %100s %d", path, &n) == 2) {
+		while (n-- > 0)
+			reach(path);
 	} else if (strncmp(line, "raw ", 4) == 0) {
 		if (file_write_all(d.sock, line + 4, strlen(line + 4)) < 0)
 			die("write");

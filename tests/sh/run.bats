@@ -334,6 +334,28 @@ y"'
 	stop_pid "$HAND_PID"
 }
 
+@test "the job's socket: nonsense is answered, idle connections keep nobody out" {
+	drive
+	spec 'echo $PJ_SOCKET >sock; while [ ! -e go ]; do sleep 0.05; done'
+	order "run $PWD/spec"
+	wait_for '[ -s sock ]' 10
+	local sock text n=0
+	sock=$(cat sock)
+	for text in 'x' 'PJ2 result\ntext=a\n' 'PJ1 dance\n' 'PJ1 result\n' 'PJ1 result\nno record' 'PJ1 result\ntext=\q\n' 'PJ1 \n' \
+	    'PJ1 log\nlevel=LOUD\ntext=x\n' 'PJ1 log\nlevel=INFO\n' 'PJ1 context\nkey=a b\nvalue=1\n' 'PJ1 context\nkey=a\n' \
+	    'PJ1 a-verb-that-is-much-too-long\n'; do
+		order "say $sock $text"
+		n=$((n + 1))
+		wait_for '[ "$(grep -c "^said PJ1 error text=." reports)" = $n ]' 10
+	done
+	order "idle $sock 30"
+	order "say $sock PJ1 result\ntext=heard\n"
+	report '^said PJ1 ok'
+	touch go
+	report '^op=exited .*status=0'
+	assert_eq "$(slot result) $(slot context)" "heard "
+}
+
 @test "spawner: starts, runs with exactly what the spec says, rings, tells of the end" {
 	drive -b "$PWD/bell"
 	spec 'env | sort; cat; echo err >&2; echo the result' 'input=line 1\nline 2\n' "bell=$PWD/bell"
@@ -483,6 +505,7 @@ y"'
 	order "run $PWD/spec"
 	report '^op=exited'
 	assert_eq "$(slot state) $(slot end) $(slot signal)" "finished timeout 9"
+	grep -q 'WARN  pj: time limit reached' 1.log
 	assert_eq "$(marked PJ_RUN=795500000000000001.1)" ""
 	spec : arg=./nothing
 	order "run $PWD/spec"
