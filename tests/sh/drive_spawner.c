@@ -7,7 +7,8 @@
  *
  * Lines of standard input: `run FILE` sends the record in FILE; `kill USEC FILE` also kills its pj-run with -9 USEC
  * after `started`; `raw TEXT` sends TEXT; `say @NAME TEXT` (with \n) sends a packet to a job's socket and prints the
- * answer; `idle @NAME N` opens N connections to it and leaves them. At its end the socket is closed, and we wait for the spawner. */
+ * answer; `idle @NAME N` opens N connections to it and leaves them. At its end the socket is closed, and we wait for
+ * the spawner. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
