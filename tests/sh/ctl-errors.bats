@@ -52,10 +52,11 @@ ends() { # ends CODE COMMAND...: stdout in $output, stderr in $err
 		assert_has "$(pj-ctl --help)" "  $noun "
 		ends 0 pj-ctl "$noun" --help
 		assert_has "$output" "usage: pj-ctl $noun VERB"
-		for verb in $(sed -n 's/^  \([a-z]*\)  .*/\1/p' <<<"$output"); do
+		sed -n 's/^  \([a-z]*\)  .*/\1/p' <<<"$output" >"$BATS_TEST_TMPDIR/verbs"
+		while read -r verb; do
 			ends 0 pj-ctl "$noun" "$verb" --help
 			assert_has "$output" "usage: pj-ctl $noun $verb"
-		done
+		done <"$BATS_TEST_TMPDIR/verbs"
 	done
 	ends 0 pj-ctl --version
 	[[ $output =~ ^pj-ctl\ [0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "$output"
@@ -240,6 +241,7 @@ ends() { # ends CODE COMMAND...: stdout in $output, stderr in $err
 	local two='{"id":22,"name":"日本語","status":"disabled","nextTriggerMs":null,"time_type":"FIXED_RATE","time_expr":"5000","processor_type":"BUILT_IN","processor_info":"shell","params":"echo \u001b[31m\nexit"}'
 	say GET_pj_1_job_ls 200 "{\"jobs\":[$one,$two],\"more\":false}"
 	ends 0 c job ls
+	# shellcheck disable=SC1003
 	assert_eq "$output" 'ID  NAME    STATUS    WHEN         NEXT RUN             COMMAND
  1  a\tb\c  enabled   0 0 * * * ?  2026-11-21 10:00:00  echo '\''it'\''\'\'''\''s'\'' '\''日本'\''
 22  日本語  disabled  every 5s     -                    shell: echo \x1b[31m\nexit'
@@ -386,6 +388,7 @@ no stamp" 'X-PJ-Log-Next: 65700' 'X-PJ-Log-End: 1'
 short \\
 no stamp")"
 	ends 0 c instance log -t 7
+	# shellcheck disable=SC1003
 	assert_has "$output" '2026-11-21T10:00:00.000Z WARN  short \'
 }
 
