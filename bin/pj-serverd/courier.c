@@ -106,14 +106,14 @@ not_sent(struct flight *f, const char *why)
 	loop_timer_set(c->unsent_timer, 0);
 }
 
-/* What an answer says about the attempt. That a stop could not be delivered proves nothing about the run. */
+/* What an answer says about the attempt. */
 static enum message_outcome
 judge(const struct action *a, const struct http_answer *h, char why[256])
 {
 	snprintf(why, 256, "%s", h->error);
 	switch (h->outcome) {
 	case HTTP_NOT_SENT:
-		return a->kind == ACTION_RUN ? MESSAGE_NOT_STARTED : MESSAGE_UNKNOWN;
+		return MESSAGE_NOT_SENT;
 	case HTTP_UNKNOWN:
 		return MESSAGE_UNKNOWN;
 	case HTTP_ANSWERED:

@@ -142,6 +142,7 @@ free_parts(struct server *s)
 	passwords_free(s->passwords);
 	loop_timer_free(s->wall_tick);
 	loop_timer_free(s->mono_tick);
+	loop_timer_free(s->drain);
 	loop_free(s->loop);
 	core_free(s->core);
 	tz_free(s->tz);

@@ -127,7 +127,7 @@ on_clock_jump(void *arg, int64_t delta_ms)
 {
 	struct server *s = arg;
 
-	log_warn("clock_set", "delta_ms=%lld", (long long)delta_ms);
+	(void)delta_ms; /* the loop says so */
 	s->tick_due = true;
 }
 
@@ -136,7 +136,6 @@ on_stall(void *arg, int64_t stall_ms)
 {
 	struct server *s = arg;
 
-	log_warn("stalled", "ms=%lld", (long long)stall_ms);
 	core_stalled(s->core, stall_ms);
 	s->tick_due = true;
 }
@@ -228,17 +227,17 @@ static void
 on_stop(int signo, void *arg)
 {
 	struct server *s = arg;
-	struct loop_timer *t;
 
 	log_info("stopping", "signal=%d", signo);
+	if (s->stopping) { /* somebody is in a hurry */
+		loop_stop(s->loop);
+		return;
+	}
+	s->stopping = true;
 	loop_notify("STOPPING=1");
 	http_server_close(s->http);
 	waiters_end(s->waiters);
-	t = loop_timer_new(s->loop, on_drained, s); /* freed with the loop */
-	if (t == NULL)
-		loop_stop(s->loop);
-	else
-		loop_timer_set(t, DRAIN_MS);
+	loop_timer_set(s->drain, DRAIN_MS);
 }
 
 static void
@@ -271,7 +270,8 @@ set_up_ticks(struct server *s, struct err *e)
 	loop_set_ops(s->loop, &ops, s);
 	s->wall_tick = loop_wall_timer_new(s->loop, on_tick, s);
 	s->mono_tick = loop_timer_new(s->loop, on_tick, s);
-	if (s->wall_tick == NULL || s->mono_tick == NULL)
+	s->drain = loop_timer_new(s->loop, on_drained, s);
+	if (s->wall_tick == NULL || s->mono_tick == NULL || s->drain == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	if (loop_signal(s->loop, 15, on_stop, s) != 0 || loop_signal(s->loop, 2, on_stop, s) != 0 ||
 	    loop_signal(s->loop, 1, on_hangup, s) != 0)

@@ -45,7 +45,7 @@ struct server {
 	struct remote *remote;
 	struct probes *probes;
 	struct retain *retain;
-	struct loop_timer *wall_tick, *mono_tick;
+	struct loop_timer *wall_tick, *mono_tick, *drain;
 	struct core_wake wake;
 	int lock_fd;
 	char external[300];       /* host:port that workers are told */
@@ -55,6 +55,7 @@ struct server {
 	bool broken;              /* memory could not be made anew from the rows: no event runs until it can */
 	bool spoiled;             /* an event left the transaction in an unknown state: this turn must not commit */
 	bool tick_due;            /* the core wants to look again at the end of this turn */
+	bool stopping;
 	bool failing;             /* commits fail, and it was said */
 	char last_error[ERR_MSG_SIZE]; /* "" none since the start */
 };
