@@ -305,11 +305,17 @@ courier_take(struct courier *c, const struct action *a)
 	not_sent(f, e.msg);
 }
 
+/* Definitions too: a version that was rolled back may come again with other contents. */
 void
 courier_forget(struct courier *c)
 {
 	while (c->unsent.head.next != &c->unsent.head)
 		flight_free(c->unsent.head.next);
+	for (int i = 0; i < SPECS; i++)
+		if (c->spec[i].id != 0) {
+			job_fini(&c->spec[i]);
+			c->spec[i].id = 0;
+		}
 }
 
 struct courier *
@@ -338,9 +344,6 @@ courier_free(struct courier *c)
 	courier_forget(c);
 	while (c->out.head.next != &c->out.head)
 		flight_free(c->out.head.next);
-	for (int i = 0; i < SPECS; i++)
-		if (c->spec[i].id != 0)
-			job_fini(&c->spec[i]);
 	loop_timer_free(c->unsent_timer);
 	free(c);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/spool.h"
 #include "jobjson.h"
 #include "openapi.h"
 
@@ -181,21 +182,39 @@ delete_job(struct call *c, struct err *e)
 	return set_status(c, JOB_DELETED, e);
 }
 
+/* Form parameters may hold any bytes; what is stored is UTF-8. */
+static const char *
+utf8_param(struct call *c, const char *name, struct buf *copy)
+{
+	const char *text = http_req_param(c->req, name);
+
+	for (const char *p = text; p != NULL && *p != '\0'; p++)
+		if ((unsigned char)*p >= 0x80) {
+			spool_to_utf8(copy, text, strlen(text));
+			return buf_str(copy);
+		}
+	return text;
+}
+
 static int
 run_job(struct call *c, struct err *e)
 {
 	int64_t app_id, job_id, delay_ms, id;
-	const char *params = http_req_param(c->req, "instanceParams");
+	struct buf copy = BUF_INIT;
+	const char *params = utf8_param(c, "instanceParams", &copy);
+	int rc = job_params(c, &app_id, &job_id, e);
 
-	if (job_params(c, &app_id, &job_id, e) != 0 || call_i64(c, "delay", 0, &delay_ms, e) != 0)
-		return -1;
-	if (params != NULL && strlen(params) > LIMIT_TEXT)
-		return err_set(e, ERR_TOOBIG, "instanceParams is longer than %d bytes", LIMIT_TEXT);
-	if (core_job_run(c->server->core, server_now(c->server), app_id, job_id, params, delay_ms < 0 ? 0 : delay_ms, &id,
-	    e) != 0)
-		return openapi_job_error(c, app_id, job_id, e);
-	buf_addf(&c->out, "%lld", (long long)id);
-	return 0;
+	if (rc == 0)
+		rc = call_i64(c, "delay", 0, &delay_ms, e);
+	if (rc == 0 && !buf_ok(&copy))
+		rc = err_set(e, ERR_NOMEM, "out of memory");
+	if (rc == 0 && core_job_run(c->server->core, server_now(c->server), app_id, job_id, params, delay_ms < 0 ? 0 : delay_ms,
+	    &id, e) != 0)
+		rc = openapi_job_error(c, app_id, job_id, e);
+	if (rc == 0)
+		buf_addf(&c->out, "%lld", (long long)id);
+	buf_fini(&copy);
+	return rc;
 }
 
 const struct route openapi_job_routes[] = {

@@ -432,9 +432,12 @@ route_fail(struct http_req *req, const struct err *e, void *server)
 	struct call c = { .server = server, .req = req };
 	const char *path = http_req_path(req);
 
-	if (path != NULL && is_openapi(path)) {
-		reply_java_error(&c, e);
+	if (!is_openapi(path)) {
+		reply_pj_error(req, e);
 		return;
 	}
-	reply_pj_error(req, e);
+	/* Without the header the client would take a new token and send the same request again. */
+	reply_java_headers(req);
+	http_reply_header(req, H_PASSED, "true");
+	reply_java_error(&c, e);
 }
