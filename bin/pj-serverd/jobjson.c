@@ -174,7 +174,7 @@ jobjson_put_pj(struct jw *w, const struct job *j, const char *app_name)
 	jw_str(w, "name", j->spec.name);
 	jw_str(w, "status", status_name(j->status));
 	jw_i64(w, "version", j->version);
-	jobfield_put_ms(w, "nextTriggerMs", j->next_trigger_ms);
+	jobfield_put_ms(w, "nextTriggerMs", j->status == JOB_ENABLED ? j->next_trigger_ms : 0);
 	jw_i64(w, "createdMs", j->created_ms);
 	jw_i64(w, "modifiedMs", j->modified_ms);
 	put_command(w, &j->spec);

@@ -46,8 +46,8 @@ take_actions(struct server *s)
 			}
 }
 
-int
-server_event(struct server *s, int (*fn)(void *arg, struct err *e), void *arg, struct err *e)
+static int
+event(struct server *s, int (*fn)(void *arg, struct err *e), void *arg, struct err *e)
 {
 	if (s->broken || s->spoiled)
 		return err_set(e, ERR_UNAVAILABLE, "the server cannot use its database: %s", s->last_error);
@@ -67,6 +67,13 @@ server_event(struct server *s, int (*fn)(void *arg, struct err *e), void *arg, s
 	}
 	take_actions(s);
 	return 0;
+}
+
+int
+server_event(struct server *s, int (*fn)(void *arg, struct err *e), void *arg, struct err *e)
+{
+	s->tick_due = true; /* it may have moved what the core waits for, even without a change of rows */
+	return event(s, fn, arg, e);
 }
 
 /* --- the clock ------------------------------------------------------------------------------------------------- */
@@ -106,7 +113,7 @@ tick(struct server *s)
 	int64_t wake_ms = s->wake.at_ms;
 
 	s->tick_due = false;
-	if (server_event(s, tick_event, s, &e) != 0) {
+	if (event(s, tick_event, s, &e) != 0) {
 		if (!s->failing)
 			log_error("tick", "error=%s", log_q(e.msg));
 		server_note_error(s, &e);
@@ -190,7 +197,7 @@ commit(void *arg, struct err *e)
 		db_rollback(s->db);
 		return 0; /* whoever asked in this turn has a failure answer already */
 	}
-	if (!s->spoiled && (s->tick_due || db_dirty(s->db)))
+	if (!s->spoiled && s->tick_due)
 		tick(s);
 	if (s->spoiled) {
 		err_set(e, ERR_IO, "%s", s->last_error);
