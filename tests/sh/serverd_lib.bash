@@ -59,7 +59,7 @@ listen() {
 # report INSTANCE STATUS [MORE-JSON-MEMBERS] [KEY]
 report() {
 	wire send "${4:--}" POST "http://$SERVER_REMOTE/server/reportInstanceStatus" "{\"appId\":1,\"jobId\":1,\"instanceId\":$1,\
-\"instanceStatus\":$2,\"totalTaskNum\":1,\"succeedTaskNum\":1,\"failedTaskNum\":0,\"startTime\":$(now_ms),\
+\"instanceStatus\":$2,\"totalTaskNum\":1,\"succeedTaskNum\":1,\"failedTaskNum\":0,\"startTime\":1795249674651,\
 \"reportTime\":$(now_ms),\"sourceAddress\":\"$WORKER\",\"needAlert\":false${3:-}}"
 }
 
