@@ -1,5 +1,4 @@
 /* What must exist before the loop runs: directories, secrets, the first app, the file that tells where we listen. */
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -9,6 +8,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "passwords.h"
 #include "server.h"
 #include "store/app.h"
 #include "store/meta.h"
@@ -24,18 +24,6 @@ boot_dirs(const struct server *s, struct err *e)
 	for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++)
 		if (file_mkdirs(dirs[i], e) != 0)
 			return -1;
-	return 0;
-}
-
-static int
-random_hex(char *out, size_t bytes, struct err *e)
-{
-	unsigned char raw[64];
-
-	if (bytes > sizeof raw || RAND_bytes(raw, (int)bytes) != 1)
-		return err_set(e, ERR_OS, "no random numbers from the system");
-	for (size_t i = 0; i < bytes; i++)
-		snprintf(out + 2 * i, 3, "%02x", raw[i]);
 	return 0;
 }
 
@@ -62,7 +50,7 @@ token_secret(struct server *s, struct err *e)
 		char fresh[2 * sizeof s->token_secret + 1];
 
 		err_clear(e);
-		rc = random_hex(fresh, sizeof s->token_secret, e);
+		rc = passwords_random(fresh, sizeof s->token_secret, e);
 		if (rc == 0)
 			rc = meta_set(s->db, "token_secret", fresh, e);
 		buf_adds(&hex, fresh);
@@ -107,7 +95,7 @@ first_password(const char *path, char password[65], struct err *e)
 	char fresh[34];
 	int made;
 
-	if (random_hex(fresh, 16, e) != 0)
+	if (passwords_random(fresh, 16, e) != 0)
 		return -1;
 	snprintf(password, 65, "%s", fresh);
 	fresh[32] = '\n';

@@ -1,10 +1,9 @@
 /* pj's own routes about apps, for the local administrator: pj-api(7). */
-#include <openssl/rand.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl.h"
+#include "passwords.h"
 
 struct app_list {
 	struct app *app;
@@ -94,13 +93,11 @@ struct name_and_password {
 static int
 make_password(struct name_and_password *np, struct err *e)
 {
-	unsigned char raw[16];
-
-	np->password = malloc(2 * sizeof raw + 1);
-	if (np->password == NULL || RAND_bytes(raw, sizeof raw) != 1)
-		return err_set(e, ERR_NOMEM, "no memory or random numbers for a password");
-	for (size_t i = 0; i < sizeof raw; i++)
-		snprintf(np->password + 2 * i, 3, "%02x", raw[i]);
+	np->password = malloc(33);
+	if (np->password == NULL)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	if (passwords_random(np->password, 16, e) != 0)
+		return -1;
 	np->made = true;
 	return 0;
 }

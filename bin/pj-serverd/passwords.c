@@ -50,6 +50,18 @@ passwords_free(struct passwords *p)
 	free(p);
 }
 
+int
+passwords_random(char *out, size_t bytes, struct err *e)
+{
+	unsigned char raw[64];
+
+	if (bytes > sizeof raw || RAND_bytes(raw, (int)bytes) != 1)
+		return err_set(e, ERR_OS, "no random numbers from the system");
+	for (size_t i = 0; i < bytes; i++)
+		snprintf(out + 2 * i, 3, "%02x", raw[i]);
+	return 0;
+}
+
 static int
 mac(const unsigned char secret[32], const char *text, size_t len, unsigned char out[32])
 {

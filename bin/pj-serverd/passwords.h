@@ -3,6 +3,7 @@
 #ifndef PJ_SERVERD_PASSWORDS_H
 #define PJ_SERVERD_PASSWORDS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -12,6 +13,9 @@ struct passwords *passwords_new(struct err *e);
 void passwords_free(struct passwords *p);
 /* 0 right; 1 wrong; -1 (ERR_BUSY: too many wrong ones were tried within this second). */
 int passwords_check(struct passwords *p, const struct app *a, const char *md5hex, int64_t mono_ms, struct err *e);
+
+/* 2 * bytes hex digits and a NUL into out; bytes up to 64. */
+int passwords_random(char *out, size_t bytes, struct err *e);
 
 /* A token names the app, the generation of its password and its end, and is signed with the server's secret:
  * `pj1.APP.GENERATION.END.HMAC`. Opaque to clients. */

@@ -155,7 +155,7 @@ passed() {
 @test "tokens: what is wrong with one is said in PowerJob's words and order" {
 	start_server
 	login
-	url=http://$SERVER_HTTP/openApi/fetchAllJob?appId=1
+	url="http://$SERVER_HTTP/openApi/fetchAllJob?appId=1"
 	id="X-POWERJOB-APP-ID: $APP_ID" token="X-POWERJOB-ACCESS-TOKEN: $TOKEN"
 	assert_eq "$(curl -sS -X POST "$url")" '{"success":false,"message":"INVALID_REQUEST:lack_of_appId_in_header","code":"-300"}'
 	assert_has "$(curl -sSi -X POST "$url")" 'Content-Type: application/json;charset=utf-8'
@@ -222,7 +222,7 @@ passed() {
 
 @test "headers: Vary three times, CORS for web pages, preflight" {
 	start_server -o server.openapi_auth=no
-	url=http://$SERVER_HTTP/server/assert?appName=default
+	url="http://$SERVER_HTTP/server/assert?appName=default"
 	headers=$(curl -sSi "$url" | tr -d '\r')
 	assert_eq "$(grep -c '^Vary: ' <<<"$headers")" 3
 	assert_has "$headers" 'Content-Type: application/json'
@@ -262,8 +262,9 @@ passed() {
 	check() {
 		curl -sS "http://$SERVER_HTTP/server/checkConnectivity?targetIp=127.0.0.1&targetPort=$1" | jq -c .data
 	}
-	pong=$(free_port)
-	start_daemon "$BATS_TEST_TMPDIR/pong.log" sh -c "while :; do echo pong | nc -q 1 -l -p $pong -s 127.0.0.1; done"
+	start_daemon "$BATS_TEST_TMPDIR/pong.log" "$BUILD/tests/sh/wire" pong
+	wait_for "[ -s '$BATS_TEST_TMPDIR/pong.log' ]" 5
+	pong=$(cat "$BATS_TEST_TMPDIR/pong.log")
 	wait_for "[ \"\$(check $pong)\" = true ]" 10
 	assert_eq "$(check "$(free_port)")" false
 	assert_eq "$(check "${SERVER_HTTP##*:}")" false

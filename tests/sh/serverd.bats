@@ -52,9 +52,7 @@ teardown() {
 }
 
 @test "systemd hears READY and STOPPING" {
-	command -v socat || skip "socat is missing"
-	socat -u UNIX-RECV:"$BATS_TEST_TMPDIR/notify" OPEN:"$BATS_TEST_TMPDIR/said",creat,append 3>&- &
-	echo "$! $(start_time $!)" >>"$BATS_TEST_TMPDIR/started"
+	start_daemon "$BATS_TEST_TMPDIR/said" "$BUILD/tests/sh/wire" notify "$BATS_TEST_TMPDIR/notify"
 	wait_for "[ -S '$BATS_TEST_TMPDIR/notify' ]" 5
 	NOTIFY_SOCKET=$BATS_TEST_TMPDIR/notify start_server
 	wait_for "grep -q READY=1 '$BATS_TEST_TMPDIR/said'" 5

@@ -51,7 +51,6 @@ heartbeat() {
 listen() {
 	WORKER_GOT=$BATS_TEST_TMPDIR/got WORKER_SAYS=$BATS_TEST_TMPDIR/says
 	start_daemon "$BATS_TEST_TMPDIR/wire.log" "$BUILD/tests/sh/wire" listen 127.0.0.1:0 "$WORKER_GOT" "$WORKER_SAYS"
-	WIRE_PID=$DAEMON_PID
 	wait_for "grep -q 127.0.0.1: '$BATS_TEST_TMPDIR/wire.log'" 10
 	WORKER=$(grep -o '127.0.0.1:[0-9]*' "$BATS_TEST_TMPDIR/wire.log" | tail -n 1)
 }

@@ -4,10 +4,16 @@
  *                                 "outcome":"accepted"}`; its first line may be `status N`), after it appended a line
  *                                 `PATH SIGNED BODY` to LOG. Prints its address.
  *   wire send KEY METHOD URL [BODY]   sends one request, signed with the key file KEY (`-`: unsigned); prints the status
- *                                 and, on the next line, the body. BODY `@FILE` is read from FILE. */
+ *                                 and, on the next line, the body. BODY `@FILE` is read from FILE.
+ *   wire notify SOCKET            plays systemd: makes the datagram socket and prints what comes, a line each.
+ *   wire pong                     what a starting Java worker listens with: says `pong` to who connects; prints its port. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -120,6 +126,51 @@ send_one(int argc, char **argv)
 	return 0;
 }
 
+static int
+notify(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char text[512];
+	ssize_t n;
+
+	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0) {
+		perror("wire: notify");
+		return 71;
+	}
+	while ((n = recv(fd, text, sizeof text, 0)) >= 0) {
+		printf("%.*s\n", (int)n, text);
+		fflush(stdout);
+	}
+	return 0;
+}
+
+static int
+pong(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof a;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), peer;
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 8) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &len) != 0) {
+		perror("wire: pong");
+		return 71;
+	}
+	printf("%d\n", ntohs(a.sin_port));
+	fflush(stdout);
+	while ((peer = accept(fd, NULL, NULL)) >= 0) {
+		char ping[8];
+
+		if (send(peer, "pong\n", 5, MSG_NOSIGNAL) == 5)
+			while (recv(peer, ping, sizeof ping, 0) > 0)
+				;
+		close(peer);
+	}
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -127,6 +178,10 @@ main(int argc, char **argv)
 		return listen_on(argv + 2);
 	if (argc >= 5 && strcmp(argv[1], "send") == 0)
 		return send_one(argc - 2, argv + 2);
-	fprintf(stderr, "usage: wire listen ADDR LOG ANSWER | wire send KEY METHOD URL [BODY]\n");
+	if (argc == 3 && strcmp(argv[1], "notify") == 0)
+		return notify(argv[2]);
+	if (argc == 2 && strcmp(argv[1], "pong") == 0)
+		return pong();
+	fprintf(stderr, "usage: wire listen ADDR LOG ANSWER | wire send KEY METHOD URL [BODY] | wire notify SOCKET | wire pong\n");
 	return 64;
 }
