@@ -26,6 +26,7 @@ struct transfer {
 	bool sent;                    /* a connection stood, and the request began to leave on it */
 	bool may_repeat;
 	bool too_big;
+	bool head_whole;              /* libcurl takes a head that breaks off for an answer */
 	int64_t deadline;             /* monotonic; INT64_MAX: none */
 	http_done done;
 	void *arg;
@@ -65,6 +66,19 @@ take_body(char *data, size_t size, size_t n, void *arg)
 	}
 	buf_add(&t->answer, data, n);
 	return buf_ok(&t->answer) ? n : 0;
+}
+
+static size_t
+take_head_line(char *data, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+
+	n *= size;
+	if (n > 0 && (data[0] == '\r' || data[0] == '\n'))
+		t->head_whole = true;
+	else if (n > 5 && memcmp(data, "HTTP/", 5) == 0) /* another head, behind a 100 Continue */
+		t->head_whole = false;
+	return n;
 }
 
 /* Called when a connection stands and before the first byte of a request leaves on it. libcurl repeats a request by itself
@@ -109,6 +123,8 @@ transfer_new(struct http_client *c)
 	curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->error);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, take_head_line);
+	curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, before_request);
 	curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L);
@@ -154,7 +170,7 @@ transfer_set(struct transfer *t, const struct http_call *call)
 	bool is_get = strcmp(call->method, "GET") == 0, is_post = strcmp(call->method, "POST") == 0;
 	CURL *easy = t->easy;
 
-	t->sent = t->too_big = false;
+	t->sent = t->too_big = t->head_whole = false;
 	t->may_repeat = is_get;
 	t->error[0] = '\0';
 	buf_clear(&t->answer);
@@ -188,6 +204,13 @@ transfer_clear(struct transfer *t)
 		buf_fini(&t->body);
 	if (t->answer.cap > LIMIT_LOG_LINE)
 		buf_fini(&t->answer);
+}
+
+/* libcurl's verdict, made stricter. */
+static CURLcode
+verdict(const struct transfer *t, CURLcode rc)
+{
+	return rc == CURLE_OK && !t->head_whole ? CURLE_PARTIAL_FILE : rc;
 }
 
 static const char *
@@ -257,8 +280,10 @@ recycle(struct transfer *t)
 static void
 finish(struct transfer *t, CURLcode rc)
 {
-	struct http_answer a = { .outcome = outcome_of(t, rc), .error = "" };
+	struct http_answer a = { .error = "" };
 
+	rc = verdict(t, rc);
+	a.outcome = outcome_of(t, rc);
 	curl_multi_remove_handle(t->client->multi, t->easy);
 	unlink_running(t);
 	if (rc == CURLE_OK)
@@ -509,7 +534,7 @@ http_fetch(const struct http_call *call, const char *const *want, struct http_re
 		transfer_clear(kept);
 		return err_set(e, ERR_NOMEM, "cannot start a request to %.200s", call->url);
 	}
-	rc = curl_easy_perform(kept->easy);
+	rc = verdict(kept, curl_easy_perform(kept->easy));
 	if (rc != CURLE_OK) {
 		failed = fetch_failed(kept, call, rc, e);
 	} else {

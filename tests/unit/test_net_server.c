@@ -12,6 +12,7 @@
 #define LIMIT_HTTP_IDLE_MS 700
 #undef LIMIT_HTTP_CONNECTIONS
 #define LIMIT_HTTP_CONNECTIONS 250
+#include "../../lib/net/http_conn.c"
 #include "../../lib/net/http_server.c"
 
 #include "net_help.h"
