@@ -39,7 +39,7 @@ static const struct out_column status_columns[] = {
 	{ "pid", "pid", OUT_NUMBER, OUT_SHOW, NULL },
 	{ "root", "root", OUT_TEXT, OUT_SHOW, NULL },
 	{ "http", "http", OUT_TEXT, OUT_SHOW, NULL },
-	{ "remote", "workers to", OUT_TEXT, OUT_SHOW, NULL },
+	{ "remote", "remote", OUT_TEXT, OUT_SHOW, NULL },
 	{ "startedMs", "started", OUT_TIME, OUT_SHOW, NULL },
 	{ NULL, "up", OUT_TEXT, OUT_SHOW, put_up },
 	{ "nowMs", NULL, OUT_TIME, 0, NULL },

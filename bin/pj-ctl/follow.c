@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "call.h"
-#include "codec/spool.h"
+#include "logline.h"
 
 #define POLL_MS 10000        /* one long poll */
 #define ANSWER_MS 10000      /* what an answer may take on top of it */
@@ -59,31 +59,16 @@ catch_interrupt(struct ctl *c, const char *id, struct sigaction *old)
 
 /* --- the log's text -------------------------------------------------------------------------------------------- */
 
-/* A line over LIMIT_LOG_LINE was cut into pieces that end with " \": they become one line again. A line the job ended so
- * itself is shorter. */
-static bool
-is_piece(const struct spool_line *l)
-{
-	return l->len >= LIMIT_LOG_LINE - 3 && memcmp(l->text + l->len - 2, " \\", 2) == 0;
-}
-
 static void
 put_line(const struct follower *w, const char *line, size_t len)
 {
-	struct spool_line l;
+	bool piece = false;
 
-	if (w->f->timestamps) {
-		fwrite(line, 1, len, stdout);
+	if (!w->f->timestamps)
+		line = logline_text(line, len, &len, &piece);
+	fwrite(line, 1, len, stdout);
+	if (!piece)
 		putchar('\n');
-		return;
-	}
-	spool_parse(line, len, &l);
-	if (is_piece(&l)) {
-		fwrite(l.text, 1, l.len - 2, stdout);
-		return;
-	}
-	fwrite(l.text, 1, l.len, stdout);
-	putchar('\n');
 }
 
 static int

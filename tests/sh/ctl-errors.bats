@@ -52,7 +52,7 @@ ends() { # ends CODE COMMAND...: stdout in $output, stderr in $err
 		assert_has "$(pj-ctl --help)" "  $noun "
 		ends 0 pj-ctl "$noun" --help
 		assert_has "$output" "usage: pj-ctl $noun VERB"
-		sed -n 's/^  \([a-z]*\)  .*/\1/p' <<<"$output" >"$BATS_TEST_TMPDIR/verbs"
+		sed -n 's|^  \([a-z][a-z]*\)  .*|\1|p' <<<"$output" >"$BATS_TEST_TMPDIR/verbs"
 		while read -r verb; do
 			ends 0 pj-ctl "$noun" "$verb" --help
 			assert_has "$output" "usage: pj-ctl $noun $verb"
@@ -327,7 +327,7 @@ echo two'
 @test "waiting goes on at the offset when the server comes back" {
 	canned
 	say POST_pj_1_job_run 200 '{"instance":"77"}'
-	say GET_pj_1_instance_log 200 $'2026-11-21T10:00:00.000Z INFO  one\n2026-11-21T10:00:00.001Z INFO  tw' 'X-PJ-Log-Next: 75'
+	say GET_pj_1_instance_log 200 $'2026-11-21 10:00:00.000 [127.0.0.1:27777] INFO one\n2026-11-21 10:00:00.001 [127.0.0.1:27777] INFO tw' 'X-PJ-Log-Next: 75'
 	echo close >"$CAN/GET_pj_1_instance_log.2"
 	say GET_pj_1_instance_log.3 200 '' 'X-PJ-Log-Next: 75'
 	cp "$CAN/GET_pj_1_instance_log.3" "$CAN/GET_pj_1_instance_log.4"
@@ -379,9 +379,9 @@ echo two'
 @test "long lines that were cut are whole again; a backslash at the end of a short one stays" {
 	canned
 	piece=$(printf 'x%.0s' {1..65536})
-	say GET_pj_1_instance_log 200 "2026-11-21T10:00:00.000Z INFO  $piece \\
-2026-11-21T10:00:00.000Z INFO  yyy
-2026-11-21T10:00:00.000Z WARN  short \\
+	say GET_pj_1_instance_log 200 "2026-11-21 10:00:00.000 [127.0.0.1:27777] INFO $piece \\
+2026-11-21 10:00:00.000 [127.0.0.1:27777] INFO yyy
+2026-11-21 10:00:00.000 [127.0.0.1:27777] WARN short \\
 no stamp" 'X-PJ-Log-Next: 65700' 'X-PJ-Log-End: 1'
 	ends 0 c instance log 7
 	assert_eq "$(md5sum <<<"$output")" "$(md5sum <<<"${piece}yyy
@@ -389,7 +389,7 @@ short \\
 no stamp")"
 	ends 0 c instance log -t 7
 	# shellcheck disable=SC1003
-	assert_has "$output" '2026-11-21T10:00:00.000Z WARN  short \'
+	assert_has "$output" '2026-11-21 10:00:00.000 [127.0.0.1:27777] WARN short \'
 }
 
 # --- over HTTP ---
