@@ -31,7 +31,6 @@ struct child {
 
 struct spawner {
 	int fd, signal_fd, null_fd;
-	bool own_session;
 	struct buf in, out;
 	struct child *child;
 	size_t n, cap;
@@ -97,10 +96,9 @@ become_runner(struct spawner *s, struct spec *spec)
 	proc_close_fds(3, &s->null_fd, 1);
 	sigemptyset(&empty);
 	sigprocmask(SIG_SETMASK, &empty, NULL);
-	/* A session is dear where the kernel makes a scheduling group for each (80 us): the runs share the spawner's,
-	 * which has no terminal, and are groups of their own in it. The job gets a session of its own. */
-	if (!s->own_session || setpgid(0, 0) < 0)
-		setsid();
+	/* Not cheap where the kernel makes a scheduling group for each session (autogroup), but then runs that share one
+	 * get the share of one: a start was seen to wait for a hundred others. */
+	setsid();
 	if (s->title_len > 0)
 		set_title(s, spec);
 	_exit(runner_main(spec, s->null_fd));
@@ -281,7 +279,6 @@ prepare(struct spawner *s, struct err *e)
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	clock_boot_id(); /* the runners inherit it */
-	s->own_session = setsid() > 0 || getsid(0) == getpid();
 	if (fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(s->fd, F_SETFD, FD_CLOEXEC) < 0)
 		return err_sys(e, ERR_USAGE, errno, "descriptor %d is no socket of ours", s->fd);
 	s->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

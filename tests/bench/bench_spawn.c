@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -100,7 +101,7 @@ take_ring(struct rig *r)
 	const char *seq;
 
 	if (n <= 0)
-		die("recvfrom");
+		die("no ring: a run was not started, see above");
 	msg[n] = '\0';
 	seq = strstr(msg, " seq=");
 	n = snprintf(ack, sizeof ack, "PJ1 ack%s", seq != NULL ? seq : "");
@@ -137,6 +138,7 @@ through_pj_run(struct rig *r, int runs, int in_flight)
 static void
 start_spawner(struct rig *r)
 {
+	const struct timeval wait = { .tv_sec = 10 };
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	char fd[16];
 	int pair[2];
@@ -148,6 +150,7 @@ start_spawner(struct rig *r)
 	r->bell = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (bind(r->bell, (struct sockaddr *)&at, sizeof at) < 0)
 		die("bind");
+	setsockopt(r->bell, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
 	r->spawner = fork();
 	if (r->spawner == 0) {
 		close(pair[0]);
