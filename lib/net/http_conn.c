@@ -17,6 +17,7 @@
 #define READ_LEAST 8000
 #define READ_MOST (256 * 1024)
 #define PIPELINED_MAX (64 * 1024) /* read ahead while a request is being answered; then the client waits */
+#define REFUSALS_LOGGED 10        /* a second */
 #define DRAIN_MS 2000             /* after a refusal: so long its sender may still send, so that it sees the answer */
 
 static const int64_t state_ms[CONN_TIMED_STATES] = {
@@ -308,15 +309,36 @@ take_request(struct http_conn *c)
 	return r;
 }
 
+/* So many a second: whoever sends garbage shall not fill the log. */
+static void
+log_refusal(struct http_server *s, const struct http_req *r, const struct err *e)
+{
+	int64_t second = loop_now(s->loop).mono_ms / 1000;
+
+	if (second != s->refusals_second) {
+		if (s->refusals > REFUSALS_LOGGED)
+			log_info("requests_refused", "more=%d", s->refusals - REFUSALS_LOGGED);
+		s->refusals_second = second;
+		s->refusals = 0;
+	}
+	if (s->refusals++ < REFUSALS_LOGGED)
+		log_info("request_refused", "peer=%s method=%s path=%s reason=%s", log_q(r->peer), log_q(r->method),
+		    log_q(r->target), log_q(e->msg));
+}
+
 /* Answers with the listener's failure and closes the connection after it. */
 static void
 refuse(struct http_conn *c, struct http_req *r, const struct err *e)
 {
 	c->refused = true;
-	if (r == NULL && (r = take_request(c)) == NULL)
-		return;
-	log_info("request_refused", "peer=%s method=%s path=%s reason=%s", log_q(r->peer), log_q(r->method),
-	    log_q(r->target), log_q(e->msg));
+	if (r == NULL) {
+		r = take_request(c);
+		if (r == NULL)
+			return;
+		if (r->target[0] != '\0')
+			http_req_set_path(r, NULL); /* as well as it goes: the answer's style may hang on it */
+	}
+	log_refusal(c->li->s, r, e);
 	c->li->conf.fail(r, e, c->li->conf.arg);
 	if (!r->replied)
 		close_unanswered(r);
@@ -361,13 +383,21 @@ host_is_ours(const struct http_conn *c, const char *sent)
 }
 
 static int
+check_uid(const struct http_conn *c, struct err *e)
+{
+	if (!c->foreign)
+		return 0;
+	return err_set(e, ERR_FORBIDDEN, "this socket serves only uid %d and root, you are uid %d", (int)geteuid(),
+	    (int)c->uid);
+}
+
+static int
 check_origin(const struct http_conn *c, const struct http_req *r, struct err *e)
 {
 	char sent[HTTP_ADDR_SIZE];
 
-	if (c->foreign)
-		return err_set(e, ERR_FORBIDDEN, "this socket serves only uid %d and root, you are uid %d", (int)geteuid(),
-		    (int)c->uid);
+	if (check_uid(c, e) < 0)
+		return -1;
 	if (!c->li->conf.strict_origin)
 		return 0;
 	if (http_req_header(r, "Origin") != NULL)
@@ -385,7 +415,7 @@ dispatch(struct http_conn *c)
 
 	if (r == NULL)
 		return;
-	if (check_origin(c, r, &e) < 0 || http_req_set_path(r, &e) < 0)
+	if (http_req_set_path(r, &e) < 0 || check_origin(c, r, &e) < 0)
 		refuse(c, r, &e);
 	else
 		c->li->conf.handler(r, c->li->conf.arg);
@@ -409,6 +439,8 @@ process(struct http_conn *c)
 	struct err e = ERR_INIT;
 	int rc = http_parse_feed(&c->parse, &c->in, &e);
 
+	if (rc == 0 && c->foreign && http_parse_has_head(&c->parse))
+		rc = check_uid(c, &e); /* its body is of no interest */
 	if (rc < 0) {
 		refuse(c, NULL, &e);
 	} else if (rc > 0) {

@@ -63,6 +63,8 @@ struct http_server {
 	bool closing;
 	struct http_conn_list lists[CONN_HANDLING + 1];
 	struct http_req *reqs;
+	int64_t refusals_second;    /* of the refusals that were counted; a few of each second are logged */
+	int refusals;
 };
 
 /* Takes a connected socket, also when it fails for lack of memory (which is logged). */

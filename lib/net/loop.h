@@ -19,9 +19,12 @@ struct loop_watch;
 
 struct loop_ops {
 	int (*commit)(void *arg, struct err *e); /* 0, or -1: everything of the turn was rolled back */
-	/* Wall-clock time was set (TFD_TIMER_CANCEL_ON_SET); may be NULL. delta_ms = how far wall moved against mono. */
+	/* Wall-clock time was set (TFD_TIMER_CANCEL_ON_SET) by over 1 s; may be NULL. delta_ms = how far wall moved against
+	 * CLOCK_BOOTTIME: a suspended machine's clock did not jump. Called before the turn's events. */
 	void (*clock_jumped)(void *arg, int64_t delta_ms);
-	/* The loop did not run for stall_ms (SIGSTOP, suspend, a stuck disk) beyond its wait; may be NULL. */
+	/* The loop did not run for stall_ms (SIGSTOP, suspend, a stuck disk) beyond its wait, over 1 s; may be NULL. Suspended
+	 * time is in it, though CLOCK_MONOTONIC did not move: monotonic deadlines are armed anew, not moved by stall_ms.
+	 * Called before the turn's events. */
 	void (*stalled)(void *arg, int64_t stall_ms);
 };
 
