@@ -101,7 +101,7 @@ survived() {
 talk() {
 	local fd
 	exec {fd}<>"/dev/tcp/127.0.0.1/$1" || return 1
-	printf '%b' "$2" >&"$fd" 2>/dev/null || true
+	{ printf '%b' "$2" >&"$fd"; } 2>/dev/null || true
 	timeout 1 head -c 400 <&"$fd" || true
 	exec {fd}>&-
 }

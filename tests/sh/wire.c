@@ -3,6 +3,8 @@
  *   wire listen ADDR LOG ANSWER   answers every POST with the contents of the file ANSWER (missing: `{"success":true,
  *                                 "outcome":"accepted"}`; its first line may be `status N`), after it appended a line
  *                                 `PATH SIGNED BODY` to LOG. Prints its address.
+ *   wire worker ADDR KEY REMOTE   a pj worker that does nothing, quickly: accepts every run, reports it succeeded to the
+ *                                 server's port REMOTE, and sends a heartbeat each second. Prints its address.
  *   wire send KEY METHOD URL [BODY]   sends one request, signed with the key file KEY (`-`: unsigned); prints the status
  *                                 and, on the next line, the body. BODY `@FILE` is read from FILE.
  *   wire notify SOCKET            plays systemd: makes the datagram socket and prints what comes, a line each.
@@ -88,6 +90,99 @@ listen_on(char **argv)
 	printf("%s\n", http_server_addr(s, 0));
 	fflush(stdout);
 	return loop_run(loop, &e) == 0 ? 0 : die(&e);
+}
+
+/* --- the quick worker --- */
+
+struct quick {
+	struct loop *loop;
+	struct http_client *client;
+	struct http_server *http;
+	struct peer_key key;
+	const char *remote;
+	struct loop_timer *beat;
+	struct buf body;
+};
+
+static void
+told(const struct http_answer *a, void *arg)
+{
+	if (a->outcome != HTTP_ANSWERED || a->status != 200)
+		fprintf(stderr, "wire: told: status %d %s\n", a->status, a->error);
+}
+
+static void
+tell(struct quick *q, const char *path)
+{
+	const char *headers[3] = { "Content-Type: application/json", NULL, NULL };
+	char sign[160], url[300];
+	struct http_call call = { .method = "POST", .url = url, .headers = headers, .body = q->body.data,
+		.body_len = q->body.len, .connect_ms = 3000, .total_ms = 30000 };
+
+	snprintf(url, sizeof url, "http://%s%s", q->remote, path);
+	peer_sign(&q->key, "POST", path, clock_wall_ms(), call.body, call.body_len, sign);
+	headers[1] = sign;
+	http_client_start(q->client, &call, told, q, NULL);
+}
+
+static long long
+number_of(const char *body, const char *member)
+{
+	const char *at = strstr(body, member);
+
+	return at == NULL ? 0 : strtoll(at + strlen(member), NULL, 10);
+}
+
+static void
+quick_run(struct http_req *req, void *arg)
+{
+	struct quick *q = arg;
+	const char *body = http_req_body(req, NULL);
+	long long now = clock_wall_ms();
+
+	http_reply_text(req, 200, "application/json", "{\"success\":true,\"outcome\":\"accepted\"}");
+	if (strcmp(http_req_path(req), "/worker/runJob") != 0)
+		return;
+	buf_clear(&q->body);
+	buf_addf(&q->body, "{\"appId\":1,\"instanceId\":%lld,\"attempt\":%lld,\"instanceStatus\":5,\"result\":\"done\","
+	    "\"totalTaskNum\":1,\"succeedTaskNum\":1,\"failedTaskNum\":0,\"startTime\":%lld,\"reportTime\":%lld,"
+	    "\"exitCode\":0,\"logLength\":0,\"sourceAddress\":\"%s\"}", number_of(body, "\"instanceId\":"),
+	    number_of(body, "\"attempt\":"), now, now, http_server_addr(q->http, 0));
+	tell(q, "/server/reportInstanceStatus");
+}
+
+static void
+quick_beat(void *arg)
+{
+	struct quick *q = arg;
+
+	buf_clear(&q->body);
+	buf_addf(&q->body, "{\"workerAddress\":\"%s\",\"appName\":\"default\",\"appId\":1,\"heartbeatTime\":%lld,"
+	    "\"version\":\"wire\",\"protocol\":\"HTTP\",\"client\":\"wire\",\"systemMetrics\":{\"cpuProcessors\":2,"
+	    "\"cpuLoad\":0.1,\"jvmUsedMemory\":0.1,\"jvmMaxMemory\":1,\"diskUsed\":1,\"diskTotal\":100,\"score\":5}}",
+	    http_server_addr(q->http, 0), (long long)clock_wall_ms());
+	tell(q, "/server/workerHeartbeat");
+	loop_timer_set(q->beat, 1000);
+}
+
+static int
+work(char **argv)
+{
+	static struct quick q;
+	struct http_listener li = { .addr = argv[0], .handler = quick_run, .fail = fail, .arg = &q };
+	struct err e = ERR_INIT;
+
+	log_init("wire", LOG_WARN_);
+	q.remote = argv[2];
+	if (peer_key_load(&q.key, argv[1], &e) != 0 || (q.loop = loop_new(&e)) == NULL ||
+	    (q.http = http_server_new(q.loop, &e)) == NULL || (q.client = http_client_new(q.loop, &e)) == NULL ||
+	    http_server_listen(q.http, &li, &e) != 0)
+		return die(&e);
+	q.beat = loop_timer_new(q.loop, quick_beat, &q);
+	loop_timer_set(q.beat, 0);
+	printf("%s\n", http_server_addr(q.http, 0));
+	fflush(stdout);
+	return loop_run(q.loop, &e) == 0 ? 0 : die(&e);
 }
 
 static int
@@ -176,12 +271,14 @@ main(int argc, char **argv)
 {
 	if (argc == 5 && strcmp(argv[1], "listen") == 0)
 		return listen_on(argv + 2);
+	if (argc == 5 && strcmp(argv[1], "worker") == 0)
+		return work(argv + 2);
 	if (argc >= 5 && strcmp(argv[1], "send") == 0)
 		return send_one(argc - 2, argv + 2);
 	if (argc == 3 && strcmp(argv[1], "notify") == 0)
 		return notify(argv[2]);
 	if (argc == 2 && strcmp(argv[1], "pong") == 0)
 		return pong();
-	fprintf(stderr, "usage: wire listen ADDR LOG ANSWER | wire send KEY METHOD URL [BODY] | wire notify SOCKET | wire pong\n");
+	fprintf(stderr, "usage: wire listen ADDR LOG ANSWER | wire worker ADDR KEY REMOTE | wire send KEY METHOD URL [BODY] | wire notify SOCKET | wire pong\n");
 	return 64;
 }
