@@ -183,6 +183,14 @@ core_free(struct core *c)
 	free(c);
 }
 
+void
+core_set_timeouts(struct core *c, const struct core_conf *conf)
+{
+	c->conf.report_timeout_ms = conf->report_timeout_ms;
+	c->conf.resend_ms = conf->resend_ms;
+	workers_set_timeout(c->workers, conf->worker_timeout_ms);
+}
+
 int
 core_reload(struct core *c, struct now now, struct err *e)
 {

@@ -44,6 +44,8 @@ struct action {
 
 struct core *core_new(struct db *db, const struct core_conf *conf, struct now now, struct err *e);
 void core_free(struct core *c);
+/* Takes report_timeout_ms, worker_timeout_ms and resend_ms of conf, for deadlines that are set from now on. */
+void core_set_timeouts(struct core *c, const struct core_conf *conf);
 int core_reload(struct core *c, struct now now, struct err *e);
 /* Takes up to max actions of this turn; call until 0. */
 int core_take_actions(struct core *c, struct action *out, int max);

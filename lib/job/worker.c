@@ -37,6 +37,12 @@ worker_free(struct worker *x)
 }
 
 void
+workers_set_timeout(struct workers *w, int64_t timeout_ms)
+{
+	w->timeout_ms = timeout_ms;
+}
+
+void
 workers_free(struct workers *w)
 {
 	if (w == NULL)

@@ -42,6 +42,7 @@ struct worker {
 struct workers;
 struct workers *workers_new(int64_t timeout_ms);
 void workers_free(struct workers *w);
+void workers_set_timeout(struct workers *w, int64_t timeout_ms);
 int workers_beat(struct workers *w, const struct heartbeat *hb, struct now now, struct err *e);
 struct worker *workers_find(struct workers *w, int64_t app_id, const char *address); /* NULL; alive or not */
 bool workers_has_room(const struct worker *x, struct now now); /* not overloaded, not avoided, a slot free; not: alive */

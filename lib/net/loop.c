@@ -20,6 +20,7 @@
 #define NOTICED_MS 1000          /* a smaller step of the clock or stall is not told to anyone */
 #define BACKOFF_LEAST_MS 10
 #define BACKOFF_MOST_MS 1000
+#define SAY_AGAIN_MS 60000       /* a failed commit is logged once in so long */
 #define FAR_MS (365LL * 86400000) /* how far ahead a timer is set at most: it is then set again */
 
 struct release {
@@ -64,6 +65,7 @@ struct loop {
 	struct release *releases;
 	size_t n_releases, cap_releases;
 	int backoff_ms;          /* 0: the last commit was good */
+	int64_t said_ms;         /* when a failed commit was logged last; 0 never */
 	struct loop_timer *timers;
 	int64_t next_due;        /* the earliest of timers, when not stale */
 	bool next_due_stale;
@@ -154,7 +156,11 @@ back_off(struct loop *l, const struct err *e)
 	l->backoff_ms = l->backoff_ms == 0 ? BACKOFF_LEAST_MS : l->backoff_ms * 2;
 	if (l->backoff_ms > BACKOFF_MOST_MS)
 		l->backoff_ms = BACKOFF_MOST_MS;
-	log_error("commit_failed", "reason=%s retry_ms=%d", log_q(e->msg), l->backoff_ms);
+	/* Turns without a change go well in between: not each failure is news. */
+	if (l->said_ms == 0 || clock_mono_ms() - l->said_ms >= SAY_AGAIN_MS) {
+		log_error("commit_failed", "reason=%s", log_q(e->msg));
+		l->said_ms = clock_mono_ms();
+	}
 	ts.tv_sec = l->backoff_ms / 1000;
 	ts.tv_nsec = l->backoff_ms % 1000 * 1000000L;
 	nanosleep(&ts, NULL); /* a signal ends it early: that is welcome */
