@@ -36,22 +36,29 @@ open_store(struct server *s, struct err *e)
 	return db_commit(s->db, e);
 }
 
-static int
-open_core(struct server *s, struct err *e)
+struct core_conf
+server_core_conf(const struct server *s)
 {
-	struct core_conf c = {
+	return (struct core_conf){
 		.server_id = s->conf.server.id,
 		.report_timeout_ms = s->conf.server.report_timeout_ms,
 		.worker_timeout_ms = s->conf.server.worker_timeout_ms,
 		.start_grace_ms = s->conf.server.start_grace_ms,
 		.resend_ms = s->conf.server.dispatch_timeout_ms,
+		.tz = s->tz,
 		.batch = TICK_BATCH,
 	};
+}
+
+static int
+open_core(struct server *s, struct err *e)
+{
+	struct core_conf c;
 
 	s->tz = tz_open(NULL, e);
 	if (s->tz == NULL)
 		return -1;
-	c.tz = s->tz;
+	c = server_core_conf(s);
 	s->core = core_new(s->db, &c, clock_now(), e);
 	return s->core == NULL ? -1 : db_commit(s->db, e);
 }

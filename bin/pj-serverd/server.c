@@ -27,6 +27,18 @@ server_note_error(struct server *s, const struct err *e)
 
 /* --- events ---------------------------------------------------------------------------------------------------- */
 
+/* The store refused (no room, a lock): the caller hears it, and the log once until something is stored again. */
+static void
+note_store_trouble(struct server *s, const struct err *e)
+{
+	if (e->code != ERR_IO && e->code != ERR_BUSY)
+		return;
+	server_note_error(s, e);
+	if (!s->troubled && !s->failing)
+		log_error("store_refused", "error=%s", log_q(e->msg));
+	s->troubled = true;
+}
+
 static void
 take_actions(struct server *s)
 {
@@ -58,6 +70,7 @@ event(struct server *s, int (*fn)(void *arg, struct err *e), void *arg, struct e
 		db_rollback_to(s->db);
 		logstore_event_undo(s->logs);
 		take_actions(s);
+		note_store_trouble(s, e);
 		return -1;
 	}
 	if (db_release(s->db, e) != 0) {
@@ -114,7 +127,7 @@ tick(struct server *s)
 
 	s->tick_due = false;
 	if (event(s, tick_event, s, &e) != 0) {
-		if (!s->failing)
+		if (!s->failing && !s->troubled)
 			log_error("tick", "error=%s", log_q(e.msg));
 		server_note_error(s, &e);
 		loop_timer_set(s->mono_tick, RETRY_MS);
@@ -153,10 +166,7 @@ static void
 say_failing(struct server *s, const struct err *e)
 {
 	server_note_error(s, e);
-	if (!s->failing)
-		log_error("commit", "error=%s callers get a failure answer; scheduling goes on when it works again",
-		    log_q(e->msg));
-	s->failing = true;
+	s->failing = true; /* the loop says why, once */
 }
 
 /* Memory is made anew from the rows that the last good commit left. */
@@ -211,9 +221,9 @@ commit(void *arg, struct err *e)
 	logstore_commit(s->logs);
 	if (dirty) {
 		s->commits++;
-		if (s->failing)
-			log_info("commit", "working_again=yes");
-		s->failing = false;
+		if (s->failing || s->troubled)
+			log_info("store_works", "again=yes");
+		s->failing = s->troubled = false;
 	}
 	return 0;
 }
@@ -255,6 +265,7 @@ on_hangup(int signo, void *arg)
 	struct buf ignored = BUF_INIT;
 	struct err e = ERR_INIT;
 	enum log_level level;
+	struct core_conf core;
 
 	(void)signo;
 	if (config_load(&fresh, &s->opts, &e) != 0) {
@@ -265,6 +276,8 @@ on_hangup(int signo, void *arg)
 	config_fini(&fresh);
 	if (log_level_from_name(s->conf.log.level, &level) == 0)
 		log_set_level(level);
+	core = server_core_conf(s);
+	core_set_timeouts(s->core, &core);
 	if (ignored.len > 0)
 		log_warn("reload", "need_a_restart=%s", log_q(buf_str(&ignored)));
 	log_info("reload", "done=yes");

@@ -57,6 +57,7 @@ struct server {
 	bool tick_due;            /* the core wants to look again at the end of this turn */
 	bool stopping;
 	bool failing;             /* commits fail, and it was said */
+	bool troubled;            /* an event could not be stored, and it was said */
 	char last_error[ERR_MSG_SIZE]; /* "" none since the start */
 };
 
@@ -70,6 +71,8 @@ int server_close(struct server *s, struct err *e);
  * the core's actions are taken. */
 int server_event(struct server *s, int (*fn)(void *arg, struct err *e), void *arg, struct err *e);
 
+/* The core's part of the configuration. */
+struct core_conf server_core_conf(const struct server *s);
 /* `now` of this turn. */
 struct now server_now(const struct server *s);
 /* A commit failed: what callers are told, and is said in `server/status`. */

@@ -301,9 +301,30 @@ start_fails() {
 		[ "$code" = ok ] || break
 	done
 	assert_eq "$code" io
-	wait_for "grep -q event_or_commit '$SERVER_LOG' || grep -qE ' commit' '$SERVER_LOG'" 5
-	assert_has "$(pj server/status | jget .lastError)" ""
+	wait_for "grep -qE 'commit_failed|store_refused' '$SERVER_LOG'" 5
+	for i in {1..10}; do
+		post job/add "{\"name\":\"again$i\",\"command\":[\"$big\"]}" >/dev/null || true
+	done
+	[ "$(grep -cE 'commit_failed|store_refused' "$SERVER_LOG")" -le 3 ]
+	assert_has "$(pj server/status | jget .lastError)" server.db
 	rm "$state/fill"
 	wait_for '[ "$(post job/run "{\"job\":\"hello\"}" | jq -r .instance)" != null ]' 20
-	kill -0 "$SERVER_PID"
+	wait_for "grep -q store_works '$SERVER_LOG'" 5
+	assert_eq "$(pj 'job/show?job=hello' | jget .status)" enabled
+}
+
+@test "somebody else holds the database for a while: callers get busy, then all goes on" {
+	start_server
+	add_job hello
+	mkfifo "$BATS_TEST_TMPDIR/hold"
+	sqlite3 "$SERVER_ROOT/state/server.db" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
+	holder=$!
+	exec {hold}>"$BATS_TEST_TMPDIR/hold"
+	echo 'BEGIN IMMEDIATE; SELECT 1;' >&"$hold"
+	wait_for "grep -q 1 '$BATS_TEST_TMPDIR/held'" 5
+	assert_eq "$(post job/run '{"job":"hello"}' | jget .error.code)" busy
+	assert_eq "$(pj 'job/show?job=hello' | jget .name)" hello
+	exec {hold}>&-
+	wait "$holder"
+	wait_for 'post job/run "{\"job\":\"hello\"}" | grep -q instance' 10
 }
