@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -171,25 +170,32 @@ finish_reply(struct http_conn *c)
 	}
 }
 
+/* One write of what is still to be sent of head and body. */
+static ssize_t
+send_some(const struct http_conn *c)
+{
+	struct iovec iov[2];
+	struct msghdr msg = { .msg_iov = iov };
+	size_t skip = c->sent;
+
+	for (int i = 0; i < 2; i++) {
+		if (skip < c->out[i].len)
+			iov[msg.msg_iovlen++] = (struct iovec){ c->out[i].data + skip, c->out[i].len - skip };
+		skip -= skip < c->out[i].len ? skip : c->out[i].len;
+	}
+	return sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+}
+
 static void
 flush(struct http_conn *c)
 {
-	size_t head = c->out[0].len, all = head + c->out[1].len;
-
-	while (c->sent < all) {
-		size_t in_body = c->sent > head ? c->sent - head : 0;
-		struct iovec iov[2] = {
-			{ .iov_base = c->out[0].data + c->sent, .iov_len = c->sent < head ? head - c->sent : 0 },
-			{ .iov_base = c->out[1].data != NULL ? c->out[1].data + in_body : NULL,
-			    .iov_len = c->out[1].len - in_body },
-		};
-		struct msghdr msg = { .msg_iov = iov + (c->sent >= head), .msg_iovlen = c->sent < head ? 2 : 1 };
-		ssize_t n = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+	while (c->sent < c->out[0].len + c->out[1].len) {
+		ssize_t n = send_some(c);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
-			loop_watch_set(c->watch, LOOP_READ | LOOP_WRITE);
+			loop_watch_set(c->watch, LOOP_WRITE | (c->in.len < PIPELINED_MAX ? LOOP_READ : 0));
 			return;
 		}
 		if (n < 0) {
@@ -265,10 +271,10 @@ http_server_queue(struct http_req *r)
 {
 	if (r->failing || loop_release(r->server->loop, release, r) == 0)
 		return;
+	/* The caller is still at it: r itself stays with the server to its end. */
 	log_error("reply_dropped", "path=%s reason=%s", log_q(http_req_path(r)), log_q("out of memory"));
 	if (r->conn != NULL)
 		http_conn_close(r->conn);
-	req_gone(r);
 }
 
 /* --- requests ---------------------------------------------------------------------- */
@@ -344,42 +350,19 @@ refuse(struct http_conn *c, struct http_req *r, const struct err *e)
 		close_unanswered(r);
 }
 
-static bool
-host_is(const char *host, int port, const char *allowed, int default_port)
-{
-	char name[HTTP_ADDR_SIZE];
-	int allowed_port;
-
-	if (http_listen_split(allowed, name, sizeof name, &allowed_port) < 0)
-		return false;
-	if (allowed[strlen(allowed) - 1] == ']' || strrchr(allowed, ':') == NULL)
-		allowed_port = default_port;
-	return port == allowed_port && strcasecmp(host, name) == 0;
-}
-
 /* Whether a Host header means this listener: by a name that only a client of ours would use, so that a foreign web page
  * whose name was pointed at this address is refused. */
 static bool
 host_is_ours(const struct http_conn *c, const char *sent)
 {
-	static const char *const loopback[] = { "localhost", "127.0.0.1", "[::1]" };
+	static const char *const loopback[] = { "localhost", "127.0.0.1", "[::1]", NULL };
 	const struct http_port *li = c->li;
-	char host[HTTP_ADDR_SIZE], local[HTTP_ADDR_SIZE];
-	int port;
+	char local[HTTP_ADDR_SIZE];
+	const char *const bound[] = { li->bound, local, NULL }; /* bound to every address: the one that it came to */
 
-	if (sent == NULL || http_listen_split(sent, host, sizeof host, &port) < 0)
-		return false;
-	for (size_t i = 0; i < sizeof loopback / sizeof loopback[0]; i++)
-		if (host_is(host, port, loopback[i], li->port))
-			return true;
-	if (host_is(host, port, li->bound, li->port))
-		return true;
-	for (size_t i = 0; li->conf.hosts != NULL && li->conf.hosts[i] != NULL; i++)
-		if (host_is(host, port, li->conf.hosts[i], li->port))
-			return true;
-	/* Bound to every address: the one that this connection came to. */
 	http_listen_name(c->fd, true, local, sizeof local);
-	return host_is(host, port, local, li->port);
+	return sent != NULL && (http_listen_names(sent, loopback, li->port) || http_listen_names(sent, bound, li->port) ||
+	    http_listen_names(sent, li->conf.hosts, li->port));
 }
 
 static int
@@ -514,7 +497,6 @@ on_ready(int fd, int what, void *arg)
 	struct http_conn *c = arg;
 
 	if (what == LOOP_WRITE) {
-		loop_watch_set(c->watch, LOOP_READ);
 		flush(c);
 		return;
 	}

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -46,6 +47,33 @@ http_listen_split(const char *addr, char *host, size_t size, int *port)
 		return -1;
 	*port = (int)n;
 	return 0;
+}
+
+static bool
+same_host(const char *host, int port, const char *allowed, int default_port)
+{
+	char name[HTTP_ADDR_SIZE];
+	int allowed_port;
+
+	if (http_listen_split(allowed, name, sizeof name, &allowed_port) < 0)
+		return false;
+	if (allowed[strlen(allowed) - 1] == ']' || strchr(allowed, ':') == NULL)
+		allowed_port = default_port;
+	return port == allowed_port && strcasecmp(host, name) == 0;
+}
+
+bool
+http_listen_names(const char *sent, const char *const *allowed, int default_port)
+{
+	char host[HTTP_ADDR_SIZE];
+	int port;
+
+	if (http_listen_split(sent, host, sizeof host, &port) < 0)
+		return false;
+	for (; allowed != NULL && *allowed != NULL; allowed++)
+		if (same_host(host, port, *allowed, default_port))
+			return true;
+	return false;
 }
 
 static void
