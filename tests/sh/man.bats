@@ -38,6 +38,14 @@ copy_pages() {
 	assert_has "$output" "pj-discover: its page does not have --once"
 }
 
+@test "a reference to a page that does not exist is found" {
+	copy_pages
+	echo '.Xr pj-nowhere 8' >>"$MAN/pj.7"
+	run "$TOP/scripts/check-man"
+	assert_eq "$status" 1
+	assert_has "$output" "pj-nowhere(8) is referred to and does not exist"
+}
+
 @test "a page that pj(7) does not refer to is found" {
 	copy_pages
 	cp "$MAN/pj.ini.5" "$MAN/pj-lost.5"
