@@ -7,10 +7,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
 #include "base/file.h"
 
 #define GIB (1024.0 * 1024.0 * 1024.0)
-#define UNLIMITED 9e15 /* cgroup v1 writes a huge number where v2 writes "max" */
 
 static double
 round4(double v)
@@ -25,99 +25,6 @@ read_text(const char *path, struct buf *out)
 	return file_read(path, 65536, out, NULL) == 0;
 }
 
-static bool
-read_number(const char *dir, const char *name, double *out)
-{
-	char path[PATH_MAX], *end;
-	struct buf b = BUF_INIT;
-	bool ok;
-
-	ok = file_path(path, sizeof path, NULL, "%s/%s", dir, name) == 0 && read_text(path, &b);
-	if (ok) {
-		*out = strtod(buf_str(&b), &end);
-		ok = end != buf_str(&b) && *out >= 0 && *out < UNLIMITED;
-	}
-	buf_fini(&b);
-	return ok;
-}
-
-/* `key N` in a file of such lines; 0 when it is not there. */
-static double
-line_value(const char *text, const char *key)
-{
-	size_t n = strlen(key);
-
-	for (; text != NULL && *text != '\0'; text = strchr(text, '\n'), text = text != NULL ? text + 1 : NULL)
-		if (strncmp(text, key, n) == 0 && (text[n] == ' ' || text[n] == ':'))
-			return strtod(text + n + 1, NULL);
-	return 0;
-}
-
-/* What is used and not only a cache of files that nobody needs now. */
-static double
-used_of(const char *dir, const char *current, const char *cache)
-{
-	char path[PATH_MAX];
-	struct buf b = BUF_INIT;
-	double used = 0;
-
-	if (!read_number(dir, current, &used))
-		return 0;
-	if (file_path(path, sizeof path, NULL, "%s/memory.stat", dir) == 0 && read_text(path, &b))
-		used -= line_value(buf_str(&b), cache);
-	buf_fini(&b);
-	return used > 0 ? used : 0;
-}
-
-/* From our group up to the root of the tree: the smallest limit counts. */
-static bool
-smallest(const char *root, const char *base, const char *group, const char *const names[3], double *used, double *max)
-{
-	char path[PATH_MAX], rest[PATH_MAX];
-	bool found = false;
-	double limit;
-
-	if (file_path(rest, sizeof rest, NULL, "%s", group) < 0)
-		return false;
-	for (;;) {
-		char *slash = strrchr(rest, '/');
-
-		if (file_path(path, sizeof path, NULL, "%s%s%s", root, base, strcmp(rest, "/") == 0 ? "" : rest) == 0
-		    && read_number(path, names[0], &limit) && (!found || limit < *max)) {
-			found = true;
-			*max = limit;
-			*used = used_of(path, names[1], names[2]);
-		}
-		if (slash == NULL || rest[0] == '\0')
-			return found;
-		*slash = '\0';
-	}
-}
-
-bool
-sample_cgroup(const char *root, const char *groups, double *used_bytes, double *max_bytes)
-{
-	static const char *const v2[3] = { "memory.max", "memory.current", "inactive_file" };
-	static const char *const v1[3] = { "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file" };
-	char line[PATH_MAX];
-
-	while (*groups != '\0') {
-		size_t n = strcspn(groups, "\n");
-		char *group;
-
-		snprintf(line, sizeof line, "%.*s", (int)n, groups);
-		groups += n + (groups[n] == '\n');
-		if (strncmp(line, "0::", 3) == 0) {
-			if (smallest(root, "", line + 3, v2, used_bytes, max_bytes))
-				return true;
-		} else if ((group = strstr(line, ":memory:")) != NULL) {
-			if (smallest(root, "/memory", group + 8, v1, used_bytes, max_bytes))
-				return true;
-		}
-	}
-	return false;
-}
-
 static void
 take_memory(struct worker_metrics *m)
 {
@@ -125,10 +32,10 @@ take_memory(struct worker_metrics *m)
 	double used = 0, max = 0, total = 0, available = 0;
 
 	if (read_text("/proc/meminfo", &b)) {
-		total = line_value(buf_str(&b), "MemTotal") * 1024;
-		available = line_value(buf_str(&b), "MemAvailable") * 1024;
+		total = cgroup_value(buf_str(&b), "MemTotal") * 1024;
+		available = cgroup_value(buf_str(&b), "MemAvailable") * 1024;
 	}
-	if (!read_text("/proc/self/cgroup", &b) || !sample_cgroup("/sys/fs/cgroup", buf_str(&b), &used, &max)
+	if (!read_text("/proc/self/cgroup", &b) || !cgroup_memory("/sys/fs/cgroup", buf_str(&b), &used, &max)
 	    || (total > 0 && max > total)) {
 		max = total;
 		used = total - available;

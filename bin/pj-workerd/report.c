@@ -51,7 +51,7 @@ fill_end(const struct run *r, const struct slot *s, struct report *out, char *te
 
 	out->end_ms = s->finished_at_ms;
 	out->status = s->end == SLOT_END_EXIT && s->exit_code == 0 ? INSTANCE_SUCCEED : INSTANCE_FAILED;
-	out->result = s->result;
+	out->result = s->result[0] != '\0' ? s->result : NULL;
 	if (!r->plain) {
 		out->exit_code = s->exit_code;
 		out->signal = s->signal;
