@@ -10,6 +10,7 @@
 PLAY=$BATS_TEST_TMPDIR/play
 WORKER_ROOT=$BATS_TEST_TMPDIR/worker
 
+# shellcheck disable=SC2034 # SERVER_HTTP is for the tests and start_worker
 start_play() {
 	mkdir -p "$PLAY" "$WORKER_ROOT/etc"
 	if [ ! -e "$PLAY/peer.key" ]; then
