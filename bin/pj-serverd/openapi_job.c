@@ -125,28 +125,39 @@ fetch_job(struct call *c, struct err *e)
 	return 0;
 }
 
+#define FETCH_ALL_MAX 20000 /* jobs: some 20 MB, and 0.2 s of everybody's time */
+
+struct listing {
+	struct jw w;
+	int n;
+};
+
 static bool
 put_job(const struct job *j, void *arg)
 {
-	jobjson_put_java(arg, j);
+	struct listing *l = arg;
+
+	if (l->n++ == FETCH_ALL_MAX)
+		return false;
+	jobjson_put_java(&l->w, j);
 	return true;
 }
-
-#define FETCH_ALL_MAX 100000
 
 static int
 fetch_all(struct call *c, struct err *e)
 {
+	struct listing l = { .n = 0 };
 	int64_t app_id;
-	struct jw w;
 
 	if (openapi_app(c, &app_id, e) != 0)
 		return -1;
-	jw_init(&w, &c->out);
-	jw_arr(&w);
-	if (job_each(c->server->db, app_id, true, 0, FETCH_ALL_MAX, put_job, &w, e) != 0)
+	jw_init(&l.w, &c->out);
+	jw_arr(&l.w);
+	if (job_each(c->server->db, app_id, true, 0, FETCH_ALL_MAX + 1, put_job, &l, e) != 0)
 		return -1;
-	jw_end(&w);
+	if (l.n > FETCH_ALL_MAX)
+		return err_set(e, ERR_TOOBIG, "the app has more than %d jobs; /pj/1/job/ls gives them in pages", FETCH_ALL_MAX);
+	jw_end(&l.w);
 	return 0;
 }
 

@@ -279,6 +279,7 @@ main(int argc, char **argv)
 		return notify(argv[2]);
 	if (argc == 2 && strcmp(argv[1], "pong") == 0)
 		return pong();
-	fprintf(stderr, "usage: wire listen ADDR LOG ANSWER | wire worker ADDR KEY REMOTE | wire send KEY METHOD URL [BODY] | wire notify SOCKET | wire pong\n");
+	fprintf(stderr, "usage: wire listen ADDR LOG ANSWER | wire worker ADDR KEY REMOTE |\n"
+	    "       wire send KEY METHOD URL [BODY] | wire notify SOCKET | wire pong\n");
 	return 64;
 }
