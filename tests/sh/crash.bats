@@ -11,11 +11,11 @@ setup() {
 	fault=$BUILD/tests/fault/preload/fault.so
 	SERVER_ROOT=$BATS_TEST_TMPDIR/server WORKER_ROOT=$BATS_TEST_TMPDIR/worker
 	start_server
-	start_worker -o worker.app=default
+	start_worker -o worker.app=default -o worker.heartbeat=1s
 	wait_worker_known
 	# Restarts must come back where peers look for them.
 	same_place=(-o "server.http=$SERVER_HTTP" -o "server.remote=$SERVER_REMOTE")
-	worker_place=(-o worker.app=default -o "worker.listen=$WORKER_LISTEN" -o "worker.servers=$SERVER_HTTP")
+	worker_place=(-o worker.app=default -o worker.heartbeat=1s -o "worker.listen=$WORKER_LISTEN" -o "worker.servers=$SERVER_HTTP")
 }
 
 teardown() {
