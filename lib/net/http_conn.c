@@ -337,13 +337,8 @@ static void
 refuse(struct http_conn *c, struct http_req *r, const struct err *e)
 {
 	c->refused = true;
-	if (r == NULL) {
-		r = take_request(c);
-		if (r == NULL)
-			return;
-		if (r->target[0] != '\0')
-			http_req_set_path(r, NULL); /* as well as it goes: the answer's style may hang on it */
-	}
+	if (r == NULL && (r = take_request(c)) == NULL)
+		return;
 	log_refusal(c->li->s, r, e);
 	c->li->conf.fail(r, e, c->li->conf.arg);
 	if (!r->replied)

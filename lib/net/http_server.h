@@ -24,7 +24,8 @@ struct http_listener {
 	const char *addr;       /* host:port (port 0: any), [v6]:port, or a path that starts with '/' or '.': a Unix socket (0600) */
 	http_handler handler;
 	/* Writes the failure answer of this port's style for errors that http_server itself meets: malformed or oversized
-	 * requests, a failed commit (e says why). Must call http_reply at most once. */
+	 * requests (of those req has no path, "", and no body), a failed commit (e says why). Must call http_reply at most
+	 * once; without a reply the connection is closed. */
 	void (*fail)(struct http_req *req, const struct err *e, void *arg);
 	void *arg;
 	bool strict_origin;     /* refuse requests with an Origin header or a Host that is not ours (design rule 12) */
