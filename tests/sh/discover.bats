@@ -20,9 +20,9 @@ server_row() {
 	wdb "SELECT app,app_id,via,ifnull(address,'none') FROM server" 2>/dev/null
 }
 
-discover() { # discover OPTION...: the daemon
+discover() {
 	start_daemon "$BATS_TEST_TMPDIR/discover.log" pj-discover -r "$WORKER_ROOT" -o "worker.servers=$SERVER_HTTP" \
-	    -o worker.discover=200ms "$@"
+	    -o worker.discover=200ms
 	DISCOVER_PID=$DAEMON_PID
 }
 

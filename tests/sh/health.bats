@@ -17,7 +17,7 @@ know_server() {
 }
 
 health() {
-	start_daemon "$BATS_TEST_TMPDIR/health.log" pj-health -r "$WORKER_ROOT" -o worker.heartbeat=200ms "$@"
+	start_daemon "$BATS_TEST_TMPDIR/health.log" pj-health -r "$WORKER_ROOT" -o worker.heartbeat=200ms
 	HEALTH_PID=$DAEMON_PID
 }
 
