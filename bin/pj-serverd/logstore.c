@@ -13,6 +13,7 @@
 #include "job/state.h"
 #include "logfile.h"
 #include "store/logindex.h"
+#include "waiters.h"
 
 #define BUCKETS 1024
 #define OPEN_MAX 512
@@ -282,6 +283,14 @@ logstore_sync(struct logstore *l, struct err *e)
 			return err_sys(e, ERR_IO, errno, "cannot write the log of instance %lld", (long long)f->id);
 	}
 	return 0;
+}
+
+void
+logstore_wake(struct logstore *l)
+{
+	for (int i = 0; i < l->n_turn; i++)
+		if (l->turn_file[i]->length > l->turn_file[i]->committed)
+			waiters_wake(l->server->waiters, l->turn_file[i]->id);
 }
 
 void

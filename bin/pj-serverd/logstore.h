@@ -23,6 +23,7 @@ int logstore_append(struct logstore *l, const struct log_batch *b, struct err *e
 void logstore_event(struct logstore *l);      /* an event begins */
 void logstore_event_undo(struct logstore *l); /* it was rolled back */
 int logstore_sync(struct logstore *l, struct err *e); /* before the commit: what was written reaches the disk */
+void logstore_wake(struct logstore *l);       /* who waits for a log that grew in this turn is answered (before the commit) */
 void logstore_commit(struct logstore *l);
 void logstore_undo(struct logstore *l);       /* the turn was rolled back */
 

@@ -216,6 +216,7 @@ commit(void *arg, struct err *e)
 	dirty = db_dirty(s->db);
 	if (dirty && logstore_sync(s->logs, e) != 0)
 		return undo_turn(s, e);
+	logstore_wake(s->logs); /* once a turn and file; like every reply, these leave after the commit */
 	if (db_commit(s->db, e) != 0)
 		return undo_turn(s, e);
 	logstore_commit(s->logs);
