@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/queue.h>
+
+#include <uthash.h>
 
 #include "base/limits.h"
 #include "base/log.h"
 
-#define HOST_CONNECTIONS 8L
+#define HOST_CONNECTIONS 16
+#define HOST_NAME_MAX_ 128
 #define TOTAL_CONNECTIONS 256L
 #define SPARE_TRANSFERS 64
 #define LATE_MS 50                      /* libcurl gets so long to see a time-out itself */
@@ -19,6 +23,9 @@
 struct transfer {
 	struct transfer *prev, *next; /* of the client's running or (next only) spare ones */
 	struct http_client *client;
+	struct host *host;            /* NULL: without a name that fits, libcurl's own limits hold */
+	TAILQ_ENTRY(transfer) turn;   /* in the host's queue, while waiting */
+	bool waiting;                 /* libcurl does not know of it yet */
 	CURL *easy;
 	struct curl_slist *headers;
 	struct buf body, answer;
@@ -33,6 +40,15 @@ struct transfer {
 	char error[CURL_ERROR_SIZE];
 };
 
+/* What is under way to one host:port, and what waits for its turn. libcurl could queue by itself (MAX_HOST_CONNECTIONS),
+ * but looks at every waiting transfer again whenever one ends: with thousands waiting that is most of the time. */
+struct host {
+	char name[HOST_NAME_MAX_]; /* the key */
+	int under_way;
+	TAILQ_HEAD(, transfer) queue;
+	UT_hash_handle hh;
+};
+
 struct http_client {
 	struct loop *loop;
 	CURLM *multi;
@@ -40,6 +56,7 @@ struct http_client {
 	struct loop_timer *deadline;  /* our own */
 	int64_t deadline_at;
 	struct transfer *running, *spare;
+	struct host *hosts;
 	int n_spare;
 };
 
@@ -262,6 +279,100 @@ link_running(struct transfer *t)
 	t->client->running = t;
 }
 
+/* --- turns at a host ------------------------------------------------------------------ */
+
+/* The host of a call, made when it is new; NULL when it has no name we can keep, or memory is short. */
+static struct host *
+host_of(struct http_client *c, const struct http_call *call)
+{
+	const char *from = call->unix_path, *to;
+	char name[HOST_NAME_MAX_] = "";
+	struct host *h;
+	size_t len;
+
+	if (from == NULL) {
+		from = strstr(call->url, "://");
+		from = from != NULL ? from + 3 : call->url;
+		to = from + strcspn(from, "/?#");
+	} else {
+		to = from + strlen(from);
+	}
+	len = (size_t)(to - from);
+	if (len == 0 || len >= sizeof name)
+		return NULL;
+	memcpy(name, from, len);
+	HASH_FIND_STR(c->hosts, name, h);
+	if (h != NULL)
+		return h;
+	h = calloc(1, sizeof *h);
+	if (h == NULL)
+		return NULL;
+	memcpy(h->name, name, sizeof name);
+	TAILQ_INIT(&h->queue);
+	HASH_ADD_STR(c->hosts, name, h);
+	return h;
+}
+
+static void
+host_drop_idle(struct http_client *c, struct host *h)
+{
+	if (h->under_way > 0 || !TAILQ_EMPTY(&h->queue))
+		return;
+	HASH_DEL(c->hosts, h);
+	free(h);
+}
+
+/* Gives the transfer to libcurl, or has it wait. */
+static int
+host_enter(struct transfer *t)
+{
+	struct host *h = t->host;
+
+	t->waiting = h != NULL && h->under_way >= HOST_CONNECTIONS;
+	if (t->waiting) {
+		TAILQ_INSERT_TAIL(&h->queue, t, turn);
+		return 0;
+	}
+	if (curl_multi_add_handle(t->client->multi, t->easy) != CURLM_OK)
+		return -1;
+	if (h != NULL)
+		h->under_way++;
+	return 0;
+}
+
+/* Those that wait move up. One that libcurl does not take stays in the queue: its deadline ends it. */
+static void
+host_move_up(struct http_client *c, struct host *h)
+{
+	struct transfer *t;
+
+	while (h->under_way < HOST_CONNECTIONS && (t = TAILQ_FIRST(&h->queue)) != NULL) {
+		if (curl_multi_add_handle(c->multi, t->easy) != CURLM_OK)
+			break;
+		TAILQ_REMOVE(&h->queue, t, turn);
+		t->waiting = false;
+		h->under_way++;
+	}
+	host_drop_idle(c, h);
+}
+
+static void
+host_leave(struct transfer *t)
+{
+	struct host *h = t->host;
+
+	if (t->waiting)
+		TAILQ_REMOVE(&h->queue, t, turn);
+	else
+		curl_multi_remove_handle(t->client->multi, t->easy);
+	if (h == NULL)
+		return;
+	if (!t->waiting)
+		h->under_way--;
+	t->host = NULL;
+	host_move_up(t->client, h);
+}
+
 static void
 recycle(struct transfer *t)
 {
@@ -284,7 +395,7 @@ finish(struct transfer *t, CURLcode rc)
 
 	rc = verdict(t, rc);
 	a.outcome = outcome_of(t, rc);
-	curl_multi_remove_handle(t->client->multi, t->easy);
+	host_leave(t);
 	unlink_running(t);
 	if (rc == CURLE_OK)
 		a.status = status_of(t);
@@ -367,7 +478,7 @@ want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 	return 0;
 }
 
-/* --- our own deadlines: libcurl does not time what waits for a free connection ------------ */
+/* --- our own deadlines: libcurl does not time what waits ----------------------------- */
 
 static void
 arm_deadline(struct http_client *c, int64_t at)
@@ -421,7 +532,10 @@ http_client_start(struct http_client *c, const struct http_call *call, http_done
 	t->arg = arg;
 	t->answer_max = LIMIT_HTTP_BODY;
 	t->deadline = call->total_ms > 0 ? clock_mono_ms() + call->total_ms + LATE_MS : INT64_MAX;
-	if (transfer_set(t, call) < 0 || curl_multi_add_handle(c->multi, t->easy) != CURLM_OK) {
+	t->host = host_of(c, call);
+	if (transfer_set(t, call) < 0 || host_enter(t) < 0) {
+		if (t->host != NULL)
+			host_drop_idle(c, t->host);
 		transfer_free(t);
 		return err_set(e, ERR_NOMEM, "cannot start a request to %.200s", call->url);
 	}
@@ -445,7 +559,6 @@ make_multi(struct http_client *c)
 	curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, want_timer);
 	curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
 	curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-	curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS, HOST_CONNECTIONS);
 	curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, TOTAL_CONNECTIONS);
 	curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, TOTAL_CONNECTIONS);
 	return 0;
@@ -470,12 +583,18 @@ http_client_new(struct loop *l, struct err *e)
 void
 http_client_free(struct http_client *c)
 {
+	struct host *h, *next;
 	struct transfer *t;
 
 	if (c == NULL)
 		return;
+	HASH_ITER(hh, c->hosts, h, next) {
+		HASH_DEL(c->hosts, h);
+		free(h);
+	}
 	while ((t = c->running) != NULL) {
-		curl_multi_remove_handle(c->multi, t->easy);
+		if (!t->waiting)
+			curl_multi_remove_handle(c->multi, t->easy);
 		c->running = t->next;
 		transfer_free(t);
 	}

@@ -174,7 +174,7 @@ client_run(void *arg)
 		int64_t s;
 
 		while ((s = status_of(&c, cl->ids[i])) >= 1 && s <= 3)
-			usleep(2000);
+			usleep(10000);
 		if (s != 5)
 			cl->failed++;
 	}
