@@ -136,7 +136,7 @@ torture: all tools
 	BUILD=$(abspath $(BUILD)) TORTURE=20 SH_LIMIT=3600 sh scripts/run-sh tests/sh/crash.bats
 
 interop: all
-	BUILD=$(abspath $(BUILD)) sh tests/interop/run
+	@BUILD=$(abspath $(BUILD)) scripts/run-interop
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
