@@ -9,6 +9,7 @@
 #include "logstore.h"
 #include "net/msg.h"
 #include "store/app.h"
+#include "waiters.h"
 
 #define PEERS 64           /* whose refusals are remembered, so as to be logged once a minute */
 #define SAY_AGAIN_MS 60000
@@ -134,6 +135,9 @@ log_lines(struct message *m, struct err *e)
 		for (int i = 0; i < b.n; i++)
 			b.entry[i].spool = NULL;
 	rc = logstore_append(m->server->logs, &b, e);
+	for (int i = 0; rc == 0 && i < b.n; i++)
+		if (i == 0 || b.entry[i].instance_id != b.entry[i - 1].instance_id)
+			waiters_wake(m->server->waiters, b.entry[i].instance_id);
 	msg_doc_free(doc);
 	return rc;
 }

@@ -73,19 +73,25 @@ UNKNOWN c"
 	assert_eq "$next" "$(pj "instance/log?id=$ID" | wc -c)"
 	[[ $answer != *X-PJ-Log-End* ]]
 	assert_has "$(follow "$next" 300)" "X-PJ-Log-Next: $next"
+	before=$(now_ms)
 	follow "$next" 20000 >"$BATS_TEST_TMPDIR/more" 3>&- &
 	waiter=$!
+	sleep 0.3 # it should be waiting by now; if not, it is answered at once
 	log_line 20 two
 	wait "$waiter"
+	[ $(($(now_ms) - before)) -lt 10000 ]
 	assert_has "$(cat "$BATS_TEST_TMPDIR/more")" "INFO two"
 	next=$(sed -n 's/^X-PJ-Log-Next: //p' "$BATS_TEST_TMPDIR/more")
 	# Ended, but its last ten bytes are on their way: they are waited for.
 	report "$ID" 5 ',"attempt":1,"logLength":30' "$SERVER_ROOT/etc/peer.key"
 	[[ $(follow "$next" 200) != *X-PJ-Log-End* ]]
+	before=$(now_ms)
 	follow "$next" 20000 >"$BATS_TEST_TMPDIR/more" 3>&- &
 	waiter=$!
+	sleep 0.3
 	log_line 30 three
 	wait "$waiter"
+	[ $(($(now_ms) - before)) -lt 10000 ]
 	assert_has "$(cat "$BATS_TEST_TMPDIR/more")" "INFO three"
 	assert_has "$(cat "$BATS_TEST_TMPDIR/more")" "X-PJ-Log-End: 1"
 	assert_has "$(follow 1000000 0)" "X-PJ-Log-Next: $(stat -c %s "$SERVER_ROOT/state/server-log/"*/"$ID.log")"
