@@ -340,13 +340,21 @@ host_enter(struct transfer *t)
 	return 0;
 }
 
-/* Those that wait move up. One that libcurl does not take stays in the queue: its deadline ends it. */
+/* Those that wait move up, with what is left of their time. One that libcurl does not take, or that has too little time left to be
+ * answered in, stays in the queue: its deadline ends it, not sent. */
 static void
 host_move_up(struct http_client *c, struct host *h)
 {
+	int64_t now = clock_mono_ms();
 	struct transfer *t;
 
 	while (h->under_way < HOST_CONNECTIONS && (t = TAILQ_FIRST(&h->queue)) != NULL) {
+		int64_t left = t->deadline - LATE_MS - now;
+
+		if (left < LATE_MS)
+			break;
+		if (t->deadline != INT64_MAX)
+			curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)left);
 		if (curl_multi_add_handle(c->multi, t->easy) != CURLM_OK)
 			break;
 		TAILQ_REMOVE(&h->queue, t, turn);

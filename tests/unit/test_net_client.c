@@ -477,13 +477,13 @@ all_done(void *arg)
 {
 	struct result *r = arg;
 
-	for (int i = 0; i < 12; i++)
+	for (int i = 0; i < 20; i++)
 		if (!r[i].done)
 			return false;
 	return true;
 }
 
-/* Twelve calls to a silent peer, eight connections: the others never leave, and end in time too. */
+/* Twenty calls to a silent peer, sixteen connections: the others never leave, and end in time too. */
 static void
 test_silent_peer(void **state)
 {
