@@ -62,15 +62,15 @@ take_token(struct ctl *c, const struct http_result *r, struct err *e)
 	if (token != NULL)
 		rc = js_i64(data, "appId", 0, &app_id, e);
 	else if (message != NULL && strstr(message, "PASSWORD") != NULL)
-		rc = err_set(e, ERR_AUTH, "%s: wrong password for app %s; the server's administrator sets a new one with "
-		    "pj-ctl app passwd", buf_str(&c->base), ctl_app(c));
+		rc = err_set(e, ERR_AUTH, "%s: wrong password for app %s; the server's administrator sets a new one "
+		    "with pj-ctl app passwd", buf_str(&c->base), ctl_app(c));
 	else if (message != NULL && strstr(message, "INVALID_APP") != NULL)
 		rc = err_set(e, ERR_AUTH, "%s has no app %s; name another with --app", buf_str(&c->base), ctl_app(c));
 	else if (message != NULL)
 		rc = err_set(e, ERR_AUTH, "%s refuses app %s: %s", buf_str(&c->base), ctl_app(c), message);
 	else
-		rc = err_set(e, ERR_PROTOCOL, "%s answers /openApi/authApp with HTTP %d and no token: is it a pj-serverd's "
-		    "server.http?", buf_str(&c->base), r->status);
+		rc = err_set(e, ERR_PROTOCOL, "%s answers /openApi/authApp with HTTP %d and no token: is it a "
+		    "pj-serverd's server.http?", buf_str(&c->base), r->status);
 	if (rc == 0) {
 		buf_clear(&c->app_header);
 		buf_clear(&c->token_header);

@@ -68,8 +68,8 @@ connect_local(struct ctl *c, struct err *e)
 	if (ctl_config(c, e) != 0 || file_path(path, sizeof path, e, "%s/server.sock", c->conf.paths.run) != 0)
 		return -1;
 	if (strlen(path) > LIMIT_SOCKET_PATH)
-		return err_set(e, ERR_CONFIG, "%s is too long for a socket (%d bytes at most): choose a shorter root, or set "
-		    "paths.run", path, LIMIT_SOCKET_PATH);
+		return err_set(e, ERR_CONFIG, "%s is too long for a socket (%d bytes at most): choose a shorter "
+		    "root, or set paths.run", path, LIMIT_SOCKET_PATH);
 	snprintf(c->sock, sizeof c->sock, "%s", path);
 	buf_adds(&c->base, "http://localhost");
 	return 0;
@@ -114,14 +114,14 @@ no_local_server(struct ctl *c, struct err *e)
 
 	if (errnum == EACCES) {
 		if (stat(c->sock, &st) == 0)
-			return err_set(e, ERR_FORBIDDEN, "%s belongs to uid %u: run pj-ctl as that user or as root, or use "
-			    "--server URL --app NAME", c->sock, (unsigned)st.st_uid);
+			return err_set(e, ERR_FORBIDDEN, "%s belongs to uid %u: run pj-ctl as that user or as root, "
+			    "or use --server URL --app NAME", c->sock, (unsigned)st.st_uid);
 		return err_set(e, ERR_FORBIDDEN, "%s: no access; run pj-ctl as the server's user, or use --server URL "
 		    "--app NAME", c->sock);
 	}
 	if (root[0] != '\0' && stat(root, &st) != 0 && errno == ENOENT)
-		return err_set(e, ERR_UNAVAILABLE, "there is no directory %s: name a server's root with -r DIR or PJ_ROOT, "
-		    "or start one there with pj-serverd -r %s", root, root);
+		return err_set(e, ERR_UNAVAILABLE, "there is no directory %s: name a server's root with -r DIR or "
+		    "PJ_ROOT, or start one there with pj-serverd -r %s", root, root);
 	buf_adds(&start, "pj-serverd");
 	if (root[0] != '\0') {
 		buf_adds(&start, " -r ");
@@ -179,7 +179,8 @@ fetch_once(struct ctl *c, const struct exchange *x, struct http_result *r, struc
 	const char *headers[4];
 	struct buf url = BUF_INIT;
 	struct http_call call = { .method = x->body != NULL ? "POST" : "GET", .headers = headers,
-		.unix_path = c->server == NULL ? c->sock : NULL, .connect_ms = CONNECT_MS, .total_ms = (int)x->total_ms };
+		.unix_path = c->server == NULL ? c->sock : NULL, .connect_ms = CONNECT_MS,
+		    .total_ms = (int)x->total_ms };
 	int n = 0, rc;
 
 	if (x->body != NULL) {

@@ -52,7 +52,8 @@ take(int id, const char *value, void *arg, struct err *e)
 
 static const struct opt ls_options[] = {
 	{ I_JOB, 'j', "job", "JOB", "of this job only" },
-	{ I_STATUS, 's', "status", "LIST", "waiting, sent, running, failed, succeeded, canceled, stopped; commas between" },
+	{ I_STATUS, 's', "status", "LIST", "waiting, sent, running, failed, succeeded, canceled, stopped; commas "
+	    "between" },
 	{ I_LIMIT, 0, "limit", "N", "at most N (default 20)" },
 	{ I_BEFORE, 0, "before", "ID", "older than this one" },
 	{ 0, 0, NULL, NULL, NULL },
@@ -184,7 +185,8 @@ newest(struct ctl *c, const struct want *w, char id[32], struct err *e)
 	snprintf(id, 32, "%s", found != NULL ? found : "");
 	js_free(doc);
 	if (id[0] == '\0')
-		return err_set(e, ERR_NOTFOUND, "job %s has no instance yet: %s job run starts one", w->job, ctl_hint(c));
+		return err_set(e, ERR_NOTFOUND, "job %s has no instance yet: %s job run starts one", w->job,
+		    ctl_hint(c));
 	return 0;
 }
 
@@ -330,9 +332,10 @@ static const struct verb verbs[] = {
 	{ "log", "[-f] ID\n[-f] --job JOB", "write an instance's log", log_options, NULL, 0, 1, false, do_log },
 	{ "wait", "ID [--timeout DUR]", "wait for the end, exit with the job's code", wait_options, NULL, 1, 1, false,
 	    do_wait },
-	{ "stop", "ID...", "end what runs; the instance is stopped when its worker says so", NULL, NULL, 1, VERB_ANY, false,
-	    do_stop },
-	{ "cancel", "ID...", "take back what has not been sent to a worker yet", NULL, NULL, 1, VERB_ANY, false, do_cancel },
+	{ "stop", "ID...", "end what runs; the instance is stopped when its worker says so", NULL, NULL, 1, VERB_ANY,
+	    false, do_stop },
+	{ "cancel", "ID...", "take back what has not been sent to a worker yet", NULL, NULL, 1, VERB_ANY, false,
+	    do_cancel },
 	{ "retry", "ID...", "start finished instances again", NULL, NULL, 1, VERB_ANY, false, do_retry },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL },
 };

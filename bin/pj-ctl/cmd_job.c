@@ -244,7 +244,8 @@ do_disable(const struct verb *v, struct ctl *c, struct opt_args *args)
 
 #define JOB_MORE "JOB is a name, or #ID.\n"
 #define ADD_MORE \
-	"TIME is 2026-11-21T10:00:00 (local, or with a zone's offset) or @SECONDS; DUR is 500ms, 30s, 5m, 2h, 1d or 1h30m.\n" \
+	"TIME is 2026-11-21T10:00:00 (local, or with a zone's offset) or @SECONDS; DUR is 500ms, 30s, 5m, 2h, 1d or\n" \
+	"1h30m.\n" \
 	"Without --cron, --every, --delay or --at the job runs by hand only: pj-ctl job run NAME.\n"
 
 static const struct verb verbs[] = {
@@ -255,12 +256,15 @@ static const struct verb verbs[] = {
 	{ "edit", "JOB [options] [-- COMMAND ARG...]", "change a job: what is not named stays as it is",
 	    cmd_job_edit_options, JOB_MORE ADD_MORE, 1, 1, true, cmd_job_edit },
 	{ "rm", "JOB...", "remove jobs; their instances stay", NULL, JOB_MORE, 1, VERB_ANY, false, do_rm },
-	{ "enable", "JOB...", "let jobs be triggered again, from now on", NULL, JOB_MORE, 1, VERB_ANY, false, do_enable },
-	{ "disable", "JOB...", "trigger jobs no more; what runs goes on", NULL, JOB_MORE, 1, VERB_ANY, false, do_disable },
+	{ "enable", "JOB...", "let jobs be triggered again, from now on", NULL, JOB_MORE, 1, VERB_ANY, false,
+	    do_enable },
+	{ "disable", "JOB...", "trigger jobs no more; what runs goes on", NULL, JOB_MORE, 1, VERB_ANY, false,
+	    do_disable },
 	{ "run", "JOB [options]", "run a job now; prints the instance's id\n"
 	    "With --wait: writes the job's log and ends with the job's exit code (128+N: signal N; 124: out of time).",
 	    cmd_job_run_options, JOB_MORE, 1, 1, false, cmd_job_run },
-	{ "next", "JOB [-n N] [--from TIME]", "when a job is triggered next", next_options, JOB_MORE, 1, 1, false, do_next },
+	{ "next", "JOB [-n N] [--from TIME]", "when a job is triggered next", next_options, JOB_MORE, 1, 1, false,
+	    do_next },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL },
 };
 

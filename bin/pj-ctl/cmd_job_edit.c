@@ -58,7 +58,8 @@ parse(const struct verb *v, struct ctl *c, struct opt_args *args, struct change 
 	if (args->ended && fields_command(&ch->fields, args->argc - args->before, args->argv + args->before, &e) != 0)
 		return e.code == ERR_USAGE ? verb_usage_error(v, c, "%s", e.msg) : ctl_fail(&e);
 	if (ch->fields.params && ch->fields.runs != NULL && strcmp(ch->fields.runs, "--processor") != 0)
-		return verb_usage_error(v, c, "--params belongs to --processor; what a run gets is said by job run --params");
+		return verb_usage_error(v, c, "--params belongs to --processor; what a run gets is said by job run "
+		    "--params");
 	return OPT_GO;
 }
 
@@ -103,7 +104,8 @@ add(const struct verb *v, struct ctl *c, const char *name, struct change *ch)
 	int rc;
 
 	if (ch->fields.runs == NULL)
-		return verb_usage_error(v, c, "what runs is missing: -- COMMAND ARG..., --shell SCRIPT or --processor NAME");
+		return verb_usage_error(v, c, "what runs is missing: -- COMMAND ARG..., --shell SCRIPT or "
+		    "--processor NAME");
 	if (ch->fields.timed == NULL && fields_text(&ch->fields, "time_type", "API", &e) != 0)
 		return ctl_fail(&e);
 	if (fields_text(&ch->fields, "name", name, &e) != 0)

@@ -10,7 +10,8 @@
 enum { R_PARAMS, R_DELAY, R_WAIT, R_STAMPS, R_TIMEOUT };
 
 const struct opt cmd_job_run_options[] = {
-	{ R_PARAMS, 0, "params", "TEXT", "the run's parameters, PJ_INSTANCE_PARAMS of the job (-: from standard input)" },
+	{ R_PARAMS, 0, "params", "TEXT", "the run's parameters, PJ_INSTANCE_PARAMS of the job (-: from standard "
+	    "input)" },
 	{ R_DELAY, 0, "delay", "DUR", "not before so much time has passed" },
 	{ R_WAIT, 'w', "wait", NULL, "write the log, wait for the end, exit with the job's code" },
 	{ R_STAMPS, 't', "timestamps", NULL, "with --wait: log lines with time and level" },

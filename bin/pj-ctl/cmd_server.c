@@ -182,7 +182,8 @@ check_copy(const char *copy, struct err *e)
 
 	drop_side_files(copy);
 	if (rc == 0 && broken)
-		rc = err_set(e, ERR_IO, "the copy is damaged, and was removed: is the database damaged? pj-ctl server check says it");
+		rc = err_set(e, ERR_IO, "the copy is damaged, and was removed: is the database damaged? pj-ctl "
+		    "server check says it");
 	return rc != 0 ? rc : n > 0;
 }
 
@@ -247,10 +248,11 @@ do_backup(const struct verb *v, struct ctl *c, struct opt_args *args)
 static const struct verb verbs[] = {
 	{ "status", "", "how the server is", NULL, NULL, 0, 0, false, do_status },
 	{ "backup", "FILE [--force]", "copy the server's database into a new file, and check the copy\n"
-	    "The server may run. The copy holds passwords' hashes: it is made with mode 0600.", backup_options, NULL, 1, 1,
-	    false, do_backup },
+	    "The server may run. The copy holds passwords' hashes: it is made with mode 0600.", backup_options, NULL,
+	    1, 1, false, do_backup },
 	{ "check", "[FILE]", "look for damage and contradictions in the server's database\n"
-	    "Only reads; the server may run. FILE: a backup.", NULL, "Exit code 1: something was found.\n", 0, 1, false, do_check },
+	    "Only reads; the server may run. FILE: a backup.", NULL, "Exit code 1: something was found.\n", 0, 1,
+	    false, do_check },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL },
 };
 

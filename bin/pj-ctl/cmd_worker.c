@@ -107,7 +107,8 @@ do_ls(const struct verb *v, struct ctl *c, struct opt_args *args)
 }
 
 static const struct verb verbs[] = {
-	{ "ls", "", "list the workers that the server knows", NULL, "Of all apps, unless -a names one.\n", 0, 0, false, do_ls },
+	{ "ls", "", "list the workers that the server knows", NULL, "Of all apps, unless -a names one.\n", 0, 0, false,
+	    do_ls },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL },
 };
 

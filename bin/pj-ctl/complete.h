@@ -4,7 +4,8 @@
 
 #include "ctl.h"
 
-/* words: the command line behind `pj-ctl`, the last one being written. Prints candidates, one a line. Never complains. */
+/* words: the command line behind `pj-ctl`, the last one being written. Prints candidates,
+ * one a line. Never complains. */
 int complete_print(struct ctl *c, int n, char **words);
 
 #endif

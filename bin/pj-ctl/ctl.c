@@ -62,7 +62,8 @@ int
 ctl_database(struct ctl *c, char *path, size_t size, struct err *e)
 {
 	if (c->server != NULL)
-		return err_set(e, ERR_USAGE, "this works on the database of a server on this machine: without --server");
+		return err_set(e, ERR_USAGE, "this works on the database of a server on this machine: without "
+		    "--server");
 	if (ctl_config(c, e) != 0)
 		return -1;
 	return file_path(path, size, e, "%s/server.db", c->conf.paths.state);

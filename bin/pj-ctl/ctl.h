@@ -1,5 +1,5 @@
-/* pj-ctl: what its files share. A command is `pj-ctl NOUN VERB`; nouns and verbs are tables (verb.h), a server is talked
- * to through call.h, everything that is read comes out through out.h. */
+/* pj-ctl: what its files share. A command is `pj-ctl NOUN VERB`; nouns and verbs are tables (verb.h), a server is
+ * talked to through call.h, everything that is read comes out through out.h. */
 #ifndef PJ_CTL_CTL_H
 #define PJ_CTL_CTL_H
 

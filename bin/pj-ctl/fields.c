@@ -283,7 +283,8 @@ fields_command(struct fields *f, int n, char **words, struct err *e)
 		jw_str(&w, NULL, words[i]);
 	jw_end(&w);
 	if (to->len > LIMIT_TEXT)
-		return err_set(e, ERR_TOOBIG, "the command has over %d bytes; put it into a file, and run the file", LIMIT_TEXT);
+		return err_set(e, ERR_TOOBIG, "the command has over %d bytes; put it into a file, and run the file",
+		    LIMIT_TEXT);
 	return 0;
 }
 

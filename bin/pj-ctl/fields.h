@@ -57,7 +57,7 @@ enum {
 
 /* For the front of an option table. */
 #define FIELDS_OPTIONS \
-	{ F_CRON, 0, "cron", "EXPR", "when: 5, 6 or 7 fields, or @daily and the like; pj-ctl time next EXPR shows it" }, \
+	{ F_CRON, 0, "cron", "EXPR", "when: 5 to 7 fields, or @daily and the like; pj-ctl time next EXPR shows it" }, \
 	{ F_EVERY, 0, "every", "DUR", "when: at a fixed rate" }, \
 	{ F_DELAY, 0, "delay", "DUR", "when: so long after the end of the last run" }, \
 	{ F_AT, 0, "at", "TIME", "when: once" }, \

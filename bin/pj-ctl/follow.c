@@ -119,8 +119,8 @@ nap(int64_t ms)
 static int
 over(const struct follower *w, struct err *e)
 {
-	return err_set(e, ERR_TIMEOUT, "instance %s has not finished in time; it goes on: %s instance show %s", w->f->id,
-	    ctl_hint(w->c), w->f->id);
+	return err_set(e, ERR_TIMEOUT, "instance %s has not finished in time; it goes on: %s instance show %s",
+	    w->f->id, ctl_hint(w->c), w->f->id);
 }
 
 /* What to do about a request that failed: 0 try again, -1 give up (*e). */

@@ -18,19 +18,19 @@ static const struct rule {
 	  "SELECT 'instance ' || id || ': status ' || status || ' is none' FROM instance"
 	  " WHERE status NOT IN (1, 2, 3, 4, 5, 9, 10)" },
 	{ "instance-attempt",
-	  "SELECT 'instance ' || i.id || ': status ' || i.status || ' with attempt ' || i.attempt || ', which has no row'"
-	  " FROM instance i WHERE i.status IN (2, 3) AND NOT EXISTS"
+	  "SELECT 'instance ' || i.id || ': status ' || i.status || ' with attempt ' || i.attempt || ', which has no "
+	  "row' FROM instance i WHERE i.status IN (2, 3) AND NOT EXISTS"
 	  " (SELECT 1 FROM attempt a WHERE a.instance_id = i.id AND a.attempt = i.attempt)" },
 	{ "instance-finished",
-	  "SELECT 'instance ' || id || ': status ' || status || CASE WHEN finished_ms IS NULL THEN ' without' ELSE ' with'"
-	  " END || ' an end' FROM instance WHERE (finished_ms IS NULL) <> (status IN (1, 2, 3))" },
+	  "SELECT 'instance ' || id || ': status ' || status || CASE WHEN finished_ms IS NULL THEN ' without' ELSE ' "
+	  "with' END || ' an end' FROM instance WHERE (finished_ms IS NULL) <> (status IN (1, 2, 3))" },
 	{ "instance-version",
 	  "SELECT 'instance ' || i.id || ': version ' || i.job_version || ' of job #' || i.job_id || ' has no row'"
 	  " FROM instance i WHERE NOT EXISTS"
 	  " (SELECT 1 FROM job_version v WHERE v.job_id = i.job_id AND v.version = i.job_version)" },
 	{ "attempt-state",
-	  "SELECT 'instance ' || instance_id || ' attempt ' || attempt || ': state ' || state || ' is none' FROM attempt"
-	  " WHERE state NOT IN (1, 2, 3, 4, 5, 6, 7, 10)" },
+	  "SELECT 'instance ' || instance_id || ' attempt ' || attempt || ': state ' || state || ' is none' FROM "
+	  "attempt WHERE state NOT IN (1, 2, 3, 4, 5, 6, 7, 10)" },
 	{ "attempt-number",
 	  "SELECT 'instance ' || a.instance_id || ': attempt ' || a.attempt || ' has a row, the instance is at '"
 	  " || i.attempt FROM attempt a JOIN instance i ON i.id = a.instance_id WHERE a.attempt > i.attempt" },
@@ -43,14 +43,14 @@ static const struct rule {
 	  "SELECT 'job #' || j.id || ': its version ' || j.version || ' has no row' FROM job j WHERE NOT EXISTS"
 	  " (SELECT 1 FROM job_version v WHERE v.job_id = j.id AND v.version = j.version)" },
 	{ "job-app",
-	  "SELECT 'job #' || j.id || ': its app ' || j.app_id || ' has no row' FROM job j WHERE j.status <> 99 AND NOT EXISTS"
-	  " (SELECT 1 FROM app a WHERE a.id = j.app_id)" },
+	  "SELECT 'job #' || j.id || ': its app ' || j.app_id || ' has no row' FROM job j WHERE j.status <> 99 AND "
+	  "NOT EXISTS (SELECT 1 FROM app a WHERE a.id = j.app_id)" },
 	{ "skipped-range",
 	  "SELECT 'skipped ' || id || ' of job #' || job_id || ': ' || count || ' times from ' || first_ms || ' to '"
 	  " || last_ms FROM skipped WHERE count < 1 OR last_ms < first_ms OR (count = 1) <> (first_ms = last_ms)" },
 	{ "skipped-ran",
-	  "SELECT 'job #' || s.job_id || ': ' || " UTC("i.nominal_ms") " || ' is instance ' || i.id || ', and skipped ('"
-	  " || s.reason || ') in row ' || s.id FROM skipped s JOIN instance i ON i.job_id = s.job_id"
+	  "SELECT 'job #' || s.job_id || ': ' || " UTC("i.nominal_ms") " || ' is instance ' || i.id || ', and "
+	  "skipped (' || s.reason || ') in row ' || s.id FROM skipped s JOIN instance i ON i.job_id = s.job_id"
 	  " AND i.nominal_ms BETWEEN s.first_ms AND s.last_ms" },
 };
 

@@ -5,8 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What the job wrote of this line; borrowed from it. A line of another form (one of several that were logged together) is
- * text as a whole. *piece: a piece of a longer line, and not its last: the text is without the mark, no newline follows. */
+/* What the job wrote of this line; borrowed from it. A line of another form (one of several that were logged together)
+ * is text as a whole. *piece: a piece of a longer line, and not its last: the text is without the mark, and no newline
+ * follows. */
 const char *logline_text(const char *line, size_t len, size_t *text_len, bool *piece);
 
 #endif

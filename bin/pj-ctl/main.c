@@ -156,8 +156,9 @@ run(struct ctl *c, struct opt_args *args)
 	buf_adds(&more, "Nouns (each has its --help):\n");
 	for (const struct noun *const *n = verb_nouns; *n != NULL; n++)
 		put_entry(&more, (*n)->name, (*n)->summary);
-	buf_adds(&more, "\nExit codes: 0 done, 1 the answer is no or the job failed, 64 usage, 65 bad data, 66 no such thing,\n"
-	    "69 no server, 77 not allowed, 78 configuration, 124 timed out; job run --wait: the job's own. See pj-ctl(1).\n");
+	buf_adds(&more, "\nExit codes: 0 done, 1 the answer is no or the job failed, 64 usage, 65 bad data,\n"
+	    "66 no such thing, 69 no server, 77 not allowed, 78 configuration, 124 timed out;\n"
+	    "job run --wait: the job's own. See pj-ctl(1).\n");
 	cmd.more = buf_str(&more);
 	rc = opt_parse(&cmd, args, take_global, c);
 	if (rc == OPT_GO && args->argc == 0)

@@ -23,7 +23,8 @@ struct out_column {
 	const char *title; /* for people, lower case; NULL: in TSV only */
 	enum out_kind kind;
 	int where;
-	void (*fn)(const struct json_t *row, struct buf *out); /* what people see instead of the member; NULL: the member */
+	/* What people see instead of the member; NULL: the member. */
+	void (*fn)(const struct json_t *row, struct buf *out);
 };
 
 struct out;

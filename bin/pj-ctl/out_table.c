@@ -64,8 +64,16 @@ static const char *
 color_of(const char *status)
 {
 	static const struct { const char *word, *code; } colors[] = {
-		{ "failed", "\033[31m" }, { "lost", "\033[31m" }, { "succeeded", "\033[32m" }, { "running", "\033[33m" },
-		{ "sent", "\033[33m" }, { "enabled", "\033[32m" }, { "stopped", "\033[35m" }, { "canceled", "\033[35m" },
+		{ "failed", "\033[31m" },
+		{ "lost", "\033[31m" },
+		{ "succeeded", "\033[32m" },
+		{ "enabled", "\033[32m" },
+		{ "alive", "\033[32m" },
+		{ "running", "\033[33m" },
+		{ "sent", "\033[33m" },
+		{ "full", "\033[33m" },
+		{ "stopped", "\033[35m" },
+		{ "canceled", "\033[35m" },
 		{ "disabled", "\033[2m" },
 	};
 

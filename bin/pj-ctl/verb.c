@@ -68,7 +68,8 @@ verb_parse(const struct verb *v, struct ctl *c, struct opt_args *args, opt_fn ow
 	char name[128];
 	struct taker t = { c, own, state };
 	struct buf more = BUF_INIT;
-	struct opt_cmd cmd = { .program = name, .usage = v->usage, .summary = v->summary, .table = table, .mixed = true };
+	struct opt_cmd cmd = { .program = name, .usage = v->usage, .summary = v->summary, .table = table,
+	    .mixed = true };
 	int rc;
 
 	name_of(v, c, name, sizeof name);

@@ -33,10 +33,11 @@ extern const struct noun *const verb_nouns[]; /* ended by NULL; in main.c */
 extern const struct opt verb_globals[VERB_GLOBALS + 1];
 int verb_take_global(int id, const char *value, struct ctl *c, struct err *e);
 
-/* Parses the verb's options (take is called for its own ones; NULL where it has none) and counts its operands. OPT_GO, or
- * the exit code. */
+/* Parses the verb's options (take is called for its own ones; NULL where it has none) and counts its operands. OPT_GO,
+ * or the exit code. */
 int verb_parse(const struct verb *v, struct ctl *c, struct opt_args *args, opt_fn take, void *state);
 /* A usage error of this verb; returns 64. */
-int verb_usage_error(const struct verb *v, const struct ctl *c, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int verb_usage_error(const struct verb *v, const struct ctl *c, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -87,7 +87,8 @@ words_text(const char *value, struct buf *out, struct err *e)
 		return read_stdin(LIMIT_TEXT, out, e) == 0 ? words_check(buf_str(out), e) : -1;
 	buf_adds(out, value);
 	if (out->len > LIMIT_TEXT)
-		return err_set(e, ERR_TOOBIG, "over %d bytes; put such a text into a file and name the file", LIMIT_TEXT);
+		return err_set(e, ERR_TOOBIG, "over %d bytes; put such a text into a file and name the file",
+		    LIMIT_TEXT);
 	return buf_ok(out) ? words_check(buf_str(out), e) : err_set(e, ERR_NOMEM, "out of memory");
 }
 
@@ -100,7 +101,8 @@ words_secret(const char *path, struct buf *out, struct err *e)
 		return err_prefix(e, "password file");
 	out->len = strcspn(buf_str(out), "\r\n");
 	if (out->len == 0)
-		return err_set(e, ERR_USAGE, "password file %s: its first line is empty; the password stands there", path);
+		return err_set(e, ERR_USAGE, "password file %s: its first line is empty; the password stands there",
+		    path);
 	out->data[out->len] = '\0';
 	return 0;
 }
