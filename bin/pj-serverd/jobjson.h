@@ -12,6 +12,10 @@
 int jobjson_from_java(const struct json_t *o, const struct job_spec *old, struct job_spec *out, const char **java_class,
     struct err *e);
 void jobjson_put_java(struct jw *w, const struct job *j);
+/* SaveJobInfoRequest again, as exportJob gives it: no id, NAME_EXPORT_MS. */
+void jobjson_put_export(struct jw *w, const struct job *j, int64_t now_ms);
+/* JobInfoVO of the console; next is its next trigger time as text. */
+void jobjson_put_console(struct jw *w, const struct job *j, const char *next);
 
 /* Takes the members that are there over `spec`; members that are neither fields nor in the NULL-ended list `also` are
  * ERR_DATA naming them. */

@@ -1,6 +1,5 @@
 /* OpenAPI calls about instances (protocol.md 1.4). */
 #include "openapi.h"
-#include "store/instance.h"
 
 int
 openapi_instance_error(struct call *c, int64_t app_id, int64_t instance_id, struct err *e)
@@ -92,55 +91,71 @@ put_ms(struct jw *w, const char *member, int64_t ms)
 		jw_i64(w, member, ms);
 }
 
-static int
-put_info(struct call *c, const struct instance *i, struct err *e)
+static const char *
+params_of(struct openapi_instances *o, const struct instance *i)
 {
-	char at[40];
-	struct jw w;
-	struct job j;
+	if (i->job_params != NULL)
+		return i->job_params;
+	if (o->job.id == i->job_id && o->job.version == i->job_version)
+		return o->job.spec.params;
+	job_fini(&o->job);
+	o->job.id = 0;
+	if (job_get_version(o->db, i->job_id, i->job_version, &o->job, &o->why) == 0)
+		return o->job.spec.params;
+	o->job.id = 0;
+	o->failed = true;
+	return NULL;
+}
 
-	jw_init(&w, &c->out);
-	jw_obj(&w);
-	jw_i64(&w, "jobId", i->job_id);
-	jw_i64(&w, "appId", i->app_id);
-	jw_i64(&w, "instanceId", i->id);
-	put_ms(&w, "wfInstanceId", i->wf_instance_id);
-	if (i->job_params != NULL) {
-		jw_str(&w, "jobParams", i->job_params);
-	} else {
-		if (job_get_version(c->server->db, i->job_id, i->job_version, &j, e) != 0)
-			return -1;
-		jw_str(&w, "jobParams", j.spec.params);
-		job_fini(&j);
-	}
-	jw_str(&w, "instanceParams", i->instance_params);
-	jw_i64(&w, "status", (int64_t)i->status);
-	jw_i64(&w, "type", i->wf_instance_id != 0 ? 2 : 1);
-	jw_str(&w, "result", i->result);
-	put_ms(&w, "expectedTriggerTime", i->expected_ms);
-	put_ms(&w, "actualTriggerTime", i->actual_ms);
-	put_ms(&w, "finishedTime", i->finished_ms);
-	jw_str(&w, "taskTrackerAddress", i->worker);
-	jw_i64(&w, "runningTimes", i->running_times);
+void
+openapi_instances_fini(struct openapi_instances *o)
+{
+	job_fini(&o->job);
+}
+
+bool
+openapi_put_instance(const struct instance *i, void *openapi_instances)
+{
+	struct openapi_instances *o = openapi_instances;
+	struct jw *w = &o->w;
+	char at[40];
+
+	jw_obj(w);
+	jw_i64(w, "jobId", i->job_id);
+	jw_i64(w, "appId", i->app_id);
+	jw_i64(w, "instanceId", i->id);
+	put_ms(w, "wfInstanceId", i->wf_instance_id);
+	jw_str(w, "jobParams", params_of(o, i));
+	jw_str(w, "instanceParams", i->instance_params);
+	jw_i64(w, "status", (int64_t)i->status);
+	jw_i64(w, "type", i->wf_instance_id != 0 ? 2 : 1);
+	jw_str(w, "result", i->result);
+	put_ms(w, "expectedTriggerTime", i->expected_ms);
+	put_ms(w, "actualTriggerTime", i->actual_ms);
+	put_ms(w, "finishedTime", i->finished_ms);
+	jw_str(w, "taskTrackerAddress", i->worker);
+	jw_i64(w, "runningTimes", i->running_times);
 	reply_iso_time(at, i->created_ms);
-	jw_str(&w, "gmtCreate", at);
+	jw_str(w, "gmtCreate", at);
 	reply_iso_time(at, i->modified_ms);
-	jw_str(&w, "gmtModified", at);
-	jw_end(&w);
-	return 0;
+	jw_str(w, "gmtModified", at);
+	jw_end(w);
+	return !o->failed;
 }
 
 static int
 fetch_info(struct call *c, struct err *e)
 {
+	struct openapi_instances out = { .db = c->server->db };
 	struct instance i;
-	int rc;
 
 	if (get_instance(c, &i, e) != 0)
 		return -1;
-	rc = put_info(c, &i, e);
+	jw_init(&out.w, &c->out);
+	openapi_put_instance(&i, &out);
+	openapi_instances_fini(&out);
 	instance_fini(&i);
-	return rc;
+	return out.failed ? err_set(e, out.why.code, "%s", out.why.msg) : 0;
 }
 
 const struct route openapi_instance_routes[] = {

@@ -37,8 +37,8 @@ job_params(struct call *c, int64_t *app_id, int64_t *job_id, struct err *e)
 	return openapi_app(c, app_id, e);
 }
 
-static int
-get_job(struct call *c, int64_t app_id, int64_t job_id, struct job *j, struct err *e)
+int
+openapi_job(struct call *c, int64_t app_id, int64_t job_id, struct job *j, struct err *e)
 {
 	if (job_get(c->server->db, job_id, j, e) != 0)
 		return openapi_job_error(c, app_id, job_id, e);
@@ -101,7 +101,7 @@ save_job(struct call *c, struct err *e)
 		return -1;
 	if (id == 0)
 		return check_app_exists(c, app_id, e) != 0 ? -1 : save_spec(c, app_id, 0, NULL, e);
-	if (get_job(c, app_id, id, &old, e) != 0)
+	if (openapi_job(c, app_id, id, &old, e) != 0)
 		return -1;
 	rc = save_spec(c, app_id, id, &old.spec, e);
 	job_fini(&old);
@@ -117,7 +117,7 @@ fetch_job(struct call *c, struct err *e)
 	struct job j;
 	struct jw w;
 
-	if (job_params(c, &app_id, &job_id, e) != 0 || get_job(c, app_id, job_id, &j, e) != 0)
+	if (job_params(c, &app_id, &job_id, e) != 0 || openapi_job(c, app_id, job_id, &j, e) != 0)
 		return -1;
 	jw_init(&w, &c->out);
 	jobjson_put_java(&w, &j);
@@ -158,6 +158,67 @@ fetch_all(struct call *c, struct err *e)
 	if (l.n > FETCH_ALL_MAX)
 		return err_set(e, ERR_TOOBIG, "the app has more than %d jobs; /pj/1/job/ls gives them in pages", FETCH_ALL_MAX);
 	jw_end(&l.w);
+	return 0;
+}
+
+static int
+export_job(struct call *c, struct err *e)
+{
+	int64_t app_id, job_id;
+	struct job j;
+	struct jw w;
+
+	if (job_params(c, &app_id, &job_id, e) != 0 || openapi_job(c, app_id, job_id, &j, e) != 0)
+		return -1;
+	jw_init(&w, &c->out);
+	jobjson_put_export(&w, &j, server_now(c->server).at_ms);
+	job_fini(&j);
+	return 0;
+}
+
+/* --- copying ----------------------------------------------------------------------------------------------------- */
+
+static int
+copy(struct call *c, const struct job *j, int64_t *id, struct err *e)
+{
+	struct job_spec spec;
+	struct buf name = BUF_INIT;
+	int rc;
+
+	if (j->status == JOB_DELETED)
+		return call_fail(c, e, ERR_CONFLICT, "IllegalStateException", NULL, "can't copy the job which has been deleted!");
+	if (job_spec_copy(&spec, &j->spec, e) != 0)
+		return -1;
+	buf_addf(&name, "%s_COPY", j->spec.name);
+	free(spec.name);
+	spec.name = buf_take(&name, NULL);
+	rc = spec.name == NULL ? err_set(e, ERR_NOMEM, "out of memory") :
+	    core_job_save(c->server->core, server_now(c->server), j->app_id, 0, &spec, j->status == JOB_ENABLED, id, e);
+	job_spec_fini(&spec);
+	return rc;
+}
+
+int
+openapi_copy_job(struct call *c, int64_t app_id, int64_t job_id, int64_t *id, struct err *e)
+{
+	struct job j;
+	int rc;
+
+	if (openapi_job(c, app_id, job_id, &j, e) != 0)
+		return -1;
+	rc = copy(c, &j, id, e);
+	job_fini(&j);
+	return rc;
+}
+
+static int
+copy_job(struct call *c, struct err *e)
+{
+	int64_t app_id, job_id, id;
+
+	if (job_params(c, &app_id, &job_id, e) != 0 || openapi_copy_job(c, app_id, job_id, &id, e) != 0)
+		return -1;
+	buf_addf(&c->out, "%lld", (long long)id);
 	return 0;
 }
 
@@ -230,6 +291,8 @@ run_job(struct call *c, struct err *e)
 
 const struct route openapi_job_routes[] = {
 	{ "POST", "/openApi/saveJob", ROUTE_OPENAPI, TAKES_JSON, true, save_job },
+	{ "POST", "/openApi/copyJob", ROUTE_OPENAPI, TAKES_PARAMS, true, copy_job },
+	{ "POST", "/openApi/exportJob", ROUTE_OPENAPI, TAKES_PARAMS, false, export_job },
 	{ "POST", "/openApi/fetchJob", ROUTE_OPENAPI, TAKES_PARAMS, false, fetch_job },
 	{ "POST", "/openApi/fetchAllJob", ROUTE_OPENAPI, TAKES_PARAMS, false, fetch_all },
 	{ "POST", "/openApi/enableJob", ROUTE_OPENAPI, TAKES_PARAMS, true, enable_job },

@@ -17,6 +17,7 @@
 /* --- the table ------------------------------------------------------------------------------------------------- */
 
 static const struct route *const tables[] = { openapi_instance_routes, openapi_job_routes, openapi_auth_routes,
+	openapi_query_routes,
 	bootstrap_routes, ctl_instance_routes, ctl_job_routes, ctl_app_routes, ctl_server_routes };
 
 #define SORTED_MAX 128
@@ -301,7 +302,7 @@ java_auth(struct call *c, const struct route *r, const char *path)
 	return false;
 }
 
-static const char *const not_yet[] = { "copyJob", "exportJob", "queryJob", "queryInstance", "saveWorkflow", "copyWorkflow",
+static const char *const not_yet[] = { "saveWorkflow", "copyWorkflow",
 	"fetchWorkflow", "disableWorkflow", "enableWorkflow", "deleteWorkflow", "runWorkflow", "addWorkflowNode",
 	"stopWfInstance", "retryWfInstance", "markWorkflowNodeAsSuccess", "fetchWfInstanceInfo", NULL };
 

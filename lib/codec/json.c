@@ -346,6 +346,15 @@ js_str(const struct json_t *object, const char *key, size_t max_bytes, char **ou
 	return *out != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory reading member \"%s\"", key);
 }
 
+int
+js_int(const struct json_t *v, int64_t *out)
+{
+	if (!json_is_integer(v))
+		return -1;
+	*out = json_integer_value(v);
+	return 0;
+}
+
 const char *
 js_text(const struct json_t *string_value)
 {

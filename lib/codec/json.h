@@ -36,6 +36,7 @@ int js_bool(const struct json_t *object, const char *key, bool none, bool *out, 
 /* *out is malloc'ed (the caller frees) or NULL; over max_bytes is ERR_TOOBIG naming the member. */
 int js_str(const struct json_t *object, const char *key, size_t max_bytes, char **out, struct err *e);
 const char *js_text(const struct json_t *string_value); /* borrowed; NULL when it is no string */
+int js_int(const struct json_t *v, int64_t *out); /* -1 when it is no whole number */
 /* Writes a value (any) as compact JSON text behind out. */
 void js_dump(const struct json_t *v, struct buf *out);
 

@@ -163,7 +163,7 @@ add_conditions(struct buf *b, const struct instance_query *q)
 		int64_t value;
 		const char *condition;
 	} c[] = {
-		{ q->app_id, "app_id =" }, { q->job_id, "job_id =" }, { q->after_id, "id >" }, { q->before_id, "id <" },
+		{ q->id, "id =" }, { q->app_id, "app_id =" }, { q->job_id, "job_id =" }, { q->after_id, "id >" }, { q->before_id, "id <" },
 		{ q->wf_instance_id, "wf_instance_id =" }, { q->created_after_ms, "created_ms >" },
 		{ q->created_before_ms, "created_ms <" }, { q->modified_after_ms, "modified_ms >" },
 		{ q->modified_before_ms, "modified_ms <" },
@@ -181,6 +181,45 @@ add_conditions(struct buf *b, const struct instance_query *q)
 	buf_addc(b, ')');
 }
 
+static const char *
+sort_column(enum instance_sort sort)
+{
+	switch (sort) {
+	case SORT_ID:
+		break;
+	case SORT_JOB:
+		return "job_id";
+	case SORT_STATUS:
+		return "status";
+	case SORT_EXPECTED:
+		return "expected_ms";
+	case SORT_ACTUAL:
+		return "actual_ms";
+	case SORT_FINISHED:
+		return "finished_ms";
+	case SORT_MODIFIED:
+		return "modified_ms";
+	case SORT_RUNNING_TIMES:
+		return "running_times";
+	case SORT_WORKER:
+		return "worker";
+	case SORT_WORKFLOW:
+		return "wf_instance_id";
+	}
+	return NULL;
+}
+
+static void
+add_order(struct buf *b, const struct instance_query *q)
+{
+	const char *column = sort_column(q->sort), *way = q->ascending ? "ASC" : "DESC";
+
+	buf_adds(b, " ORDER BY ");
+	if (column != NULL)
+		buf_addf(b, "%s %s, ", column, way);
+	buf_addf(b, "id %s LIMIT %d OFFSET %lld", way, q->limit == 0 ? 100 : q->limit, (long long)q->offset);
+}
+
 static struct stmt *
 prepare_query(struct db *db, const struct instance_query *q, bool counting, struct err *e)
 {
@@ -190,8 +229,7 @@ prepare_query(struct db *db, const struct instance_query *q, bool counting, stru
 	buf_adds(&b, counting ? "SELECT count(*) FROM instance" : "SELECT " COLUMNS " FROM instance");
 	add_conditions(&b, q);
 	if (!counting)
-		buf_addf(&b, " ORDER BY id %s LIMIT %d OFFSET %lld", q->ascending ? "ASC" : "DESC",
-		    q->limit == 0 ? 100 : q->limit, (long long)q->offset);
+		add_order(&b, q);
 	if (buf_ok(&b))
 		s = db_prepare(db, b.data, e);
 	else

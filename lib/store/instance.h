@@ -65,14 +65,28 @@ int instance_update(struct db *db, const struct instance *i, struct err *e); /* 
 int instance_get(struct db *db, int64_t id, struct instance *out, struct err *e); /* ERR_NOTFOUND */
 int instance_max_id(struct db *db, int64_t *out, struct err *e); /* also of rows that retention removed (meta.last_id) */
 
+enum instance_sort {
+	SORT_ID,
+	SORT_JOB,
+	SORT_STATUS,
+	SORT_EXPECTED,
+	SORT_ACTUAL,
+	SORT_FINISHED,
+	SORT_MODIFIED,
+	SORT_RUNNING_TIMES,
+	SORT_WORKER,
+	SORT_WORKFLOW,
+};
+
 struct instance_query { /* zero members: no condition */
-	int64_t app_id, job_id, after_id, before_id, wf_instance_id;
+	int64_t id, app_id, job_id, after_id, before_id, wf_instance_id;
 	int64_t created_after_ms, created_before_ms, modified_after_ms, modified_before_ms;
 	const enum instance_status *status; /* n_status of them */
 	int n_status;
 	int limit;       /* 0: 100 */
 	int64_t offset;
-	bool ascending;  /* by id; default newest first */
+	bool ascending;  /* default newest first */
+	enum instance_sort sort; /* default by id, which is the order of creation */
 };
 int instance_each(struct db *db, const struct instance_query *q, bool (*fn)(const struct instance *i, void *arg), void *arg,
     struct err *e);
