@@ -89,7 +89,7 @@ put_row(struct host *w, const struct run *r, const char *spec, struct err *e)
 {
 	struct assignment a = { .instance_id = r->instance_id, .attempt = r->attempt, .job_id = r->job_id,
 		.wf_instance_id = r->wf_instance_id, .state = r->state, .slot = r->slot,
-		.seq = r->slot >= 0 ? r->seq : -1, .spec = spec, .plain = r->plain, .accepted_ms = r->accepted_ms,
+		.seq = r->slot >= 0 ? r->seq : -1, .spec = spec, .plain = r->plain, .address = w->address, .accepted_ms = r->accepted_ms,
 		.finished_ms = r->state == ASSIGN_FINISHED ? r->accepted_ms : 0 };
 
 	snprintf(a.boot_id, sizeof a.boot_id, "%s", clock_boot_id());
@@ -462,6 +462,10 @@ tell_address(struct host *w, struct err *e)
 	const char *port = strrchr(bound, ':');
 	int n;
 
+	/* All addresses are nobody's. */
+	if (external[0] == '\0' && (strncmp(bound, "0.0.0.0:", 8) == 0 || strncmp(bound, "[::]:", 5) == 0))
+		return err_set(e, ERR_CONFIG, "worker.listen is %s, which is no address that a server could send to: set "
+		    "worker.external to one", bound);
 	if (external[0] == '\0')
 		n = snprintf(w->address, sizeof w->address, "%s", bound);
 	else if (strchr(external, ':') != NULL)

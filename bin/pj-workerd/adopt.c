@@ -69,6 +69,12 @@ take_open(const struct assignment *a, void *arg)
 	r->started_ms = a->started_ms;
 	r->stop_ms = a->stop_ms;
 	r->committed = true;
+	if (a->address != NULL && strcmp(a->address, ad->w->address) != 0
+	    && (r->address = strdup(a->address)) == NULL) {
+		assign_free(ad->w, r);
+		ad->rc = err_set(ad->e, ERR_NOMEM, "out of memory");
+		return false;
+	}
 	r->other_boot = a->state != ASSIGN_ACCEPTED && strcmp(a->boot_id, clock_boot_id()) != 0;
 	if ((ad->rc = place(ad->w, r, a, ad->e)) < 0) {
 		assign_free(ad->w, r);

@@ -134,15 +134,15 @@ bell_open(struct host *w, struct err *e)
 		return err_set(e, ERR_CONFIG, "%s: a socket's path may be %d bytes long, this one is %zu; set paths.run to a shorter "
 		    "directory", w->bell_path, LIMIT_SOCKET_PATH, strlen(w->bell_path));
 	memcpy(at.sun_path, w->bell_path, strlen(w->bell_path) + 1);
+	/* We hold the lock of this root: whatever is there is of a dead one. */
+	if (unlink(w->bell_path) < 0 && errno != ENOENT)
+		return err_sys(e, ERR_IO, errno, "cannot replace %s", w->bell_path);
 	w->bell_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (w->bell_fd < 0)
 		return err_sys(e, ERR_OS, errno, "cannot make a socket");
 	setsockopt(w->bell_fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
 	if (setsockopt(w->bell_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
 		return err_sys(e, ERR_OS, errno, "SO_PASSCRED");
-	/* We hold the lock of this root: whatever is there is of a dead one. */
-	if (unlink(w->bell_path) < 0 && errno != ENOENT)
-		return err_sys(e, ERR_IO, errno, "cannot replace %s", w->bell_path);
 	if (bind(w->bell_fd, (struct sockaddr *)&at, sizeof at) < 0)
 		return err_sys(e, ERR_IO, errno, "cannot make the socket %s", w->bell_path);
 	if (chmod(w->bell_path, 0600) < 0)
@@ -156,8 +156,10 @@ bell_close(struct host *w)
 {
 	if (w->bell_watch != NULL)
 		loop_watch_free(w->bell_watch);
-	if (w->bell_fd >= 0)
+	if (w->bell_fd >= 0) {
+		unlink(w->bell_path);
 		close(w->bell_fd);
+	}
 	w->bell_watch = NULL;
 	w->bell_fd = -1;
 }

@@ -15,6 +15,8 @@
 #define TICK_MS 1000
 #define LOOK_MS 10000        /* a run nobody told anything of is looked at */
 #define ROW_AFTER_MS 1000    /* a run that lives so long gets its row's state moved to running */
+#define TOLD_MS 60000        /* the spawner starts what it was told within */
+#define TELLS_MAX 10
 #define STOP_AGAIN_MS 5000
 #define KILL_EXTRA_MS 10000  /* over twice the grace: then pj-run itself is killed */
 #define SWEEP_MS 20
@@ -89,7 +91,7 @@ live_finish(struct host *w, struct run *r, const struct slot *s)
 	if (r->started_ms == 0)
 		r->started_ms = s->started_at_ms;
 	report_final(w, r, s, NULL, false, false, &report);
-	log_info("finished", "instance=%" PRId64 " attempt=%" PRId64 " end=%s exit=%d signal=%d ms=%" PRId64, r->instance_id,
+	log_debug("finished", "instance=%" PRId64 " attempt=%" PRId64 " end=%s exit=%d signal=%d ms=%" PRId64, r->instance_id,
 	    r->attempt, slot_end_name(s->end), s->exit_code, s->signal, s->finished_at_ms - s->started_at_ms);
 	write_end(w, r, &report);
 	buf_fini(&report);
@@ -205,8 +207,19 @@ live_forget(struct host *w, struct run *r)
 static void
 look_unclaimed(struct host *w, struct run *r)
 {
-	if (spawn_knows(w, r) || proc_alive(r->runner) || worker_mono(w) < r->retry_mono_ms)
+	int64_t mono_ms = worker_mono(w);
+
+	if (r->done) {
+		live_lost(w, r, "runner lost: its slot file was removed", NULL);
+		return;
+	}
+	if (proc_alive(r->runner) || mono_ms < r->retry_mono_ms
+	    || (spawn_knows(w, r) && mono_ms - r->told_mono_ms < TOLD_MS))
 		return; /* on its way */
+	if (++r->tells > TELLS_MAX) {
+		live_fail(w, r, "init TaskTracker failed, reason: no pj-run claims its slot", false, true);
+		return;
+	}
 	if (r->stop_ms != 0 || r->superseded) {
 		live_fail(w, r, "stopped before it was started", false, true);
 		return;
@@ -236,14 +249,18 @@ live_look(struct host *w, struct run *r)
 	struct err e = ERR_INIT;
 	struct slot s;
 	pid_t holder;
-	int fd;
+	int fd, rc;
 
 	if (r->writing || r->sweeps > 0 || !r->committed || (r->state != ASSIGN_TOLD && r->state != ASSIGN_RUNNING))
 		return;
 	r->looked_mono_ms = worker_mono(w);
 	live_arm(w);
-	/* The lock first: who had it may write his result and leave between the two. */
-	if ((fd = slots_fd(w, r->slot, &e)) < 0 || (holder = slot_holder(fd)) < 0 || slot_read(fd, &s, &e) < 0) {
+	do { /* the lock first: who had it may write his result and leave between the two */
+		fd = slots_fd(w, r->slot, &e);
+		holder = fd >= 0 ? slot_holder(fd) : -1;
+		rc = holder >= 0 ? slot_read(fd, &s, &e) : -1;
+	} while (rc == 0 && s.seq < r->seq && slots_replaced(w, r->slot));
+	if (rc < 0) {
 		log_warn("slot_unread", "slot=%d instance=%" PRId64 " error=%s", r->slot, r->instance_id, log_q(e.msg));
 		if (fd >= 0 && e.code == ERR_DATA && slot_holder(fd) == 0)
 			live_lost(w, r, "runner lost: its slot file is damaged", NULL);

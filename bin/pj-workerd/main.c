@@ -14,7 +14,8 @@
 #include "worker.h"
 
 #define BEAT_MS 10000
-#define FORGET_MS 60000
+#define FORGET_MOST_MS 60000
+#define FORGET_LEAST_MS 1000
 #define FORGET_SOON_MS 200
 #define FORGET_AT_ONCE 500
 #define STOP_MS 5000 /* helpers get so long to end */
@@ -47,6 +48,14 @@ beat(void *arg)
 	loop_timer_set(w->beat_timer, BEAT_MS);
 }
 
+static int64_t
+forget_pause_ms(const struct host *w)
+{
+	int64_t ms = w->conf->worker.keep_tombstones_ms / 4;
+
+	return ms < FORGET_LEAST_MS ? FORGET_LEAST_MS : ms > FORGET_MOST_MS ? FORGET_MOST_MS : ms;
+}
+
 static void
 forget(void *arg)
 {
@@ -58,7 +67,7 @@ forget(void *arg)
 	/* A look without the write lock: mostly there is nothing. */
 	if (workerdb_assign_due(w->db, before_ms, &due, &e) == 0 && due && worker_begin(w) == 0)
 		worker_wrote(w, workerdb_assign_forget(w->db, before_ms, FORGET_AT_ONCE, &n, &e), &e);
-	loop_timer_set(w->forget_timer, n == FORGET_AT_ONCE ? FORGET_SOON_MS : FORGET_MS);
+	loop_timer_set(w->forget_timer, n == FORGET_AT_ONCE ? FORGET_SOON_MS : forget_pause_ms(w));
 }
 
 /* --- signals ----------------------------------------------------------------------------------------------------- */
@@ -93,9 +102,11 @@ static void
 on_hangup(int signo, void *arg)
 {
 	struct host *w = arg;
+	struct err e = ERR_INIT;
 
 	(void)signo;
-	options_reload(w->options, w->conf);
+	if (options_reload(w->options, w->conf) == 0 && policy_check_config(w->conf, &e) < 0)
+		log_error("reload", "error=%s", log_q(e.msg)); /* jobs of that kind are refused */
 	helpers_hangup(w);
 }
 
@@ -142,7 +153,7 @@ set_timers(struct host *w, struct err *e)
 	w->forget_timer = loop_timer_new(w->loop, forget, w);
 	if (stop_timer == NULL || w->beat_timer == NULL || w->forget_timer == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
-	loop_timer_set(w->forget_timer, FORGET_MS);
+	loop_timer_set(w->forget_timer, forget_pause_ms(w));
 	if (loop_signal(w->loop, SIGTERM, on_stop, w) < 0 || loop_signal(w->loop, SIGINT, on_stop, w) < 0
 	    || loop_signal(w->loop, SIGHUP, on_hangup, w) < 0)
 		return err_set(e, ERR_OS, "cannot watch signals");
@@ -152,9 +163,10 @@ set_timers(struct host *w, struct err *e)
 static int
 open_all(struct host *w, struct err *e)
 {
-	if (live_open(w, e) < 0 || outbox_open(w, e) < 0 || slots_init(w, e) < 0 || adopt_all(w, e) < 0)
+	/* It listens from here on, and answers when the loop runs: after all that was there is known again. */
+	if (accept_open(w, e) < 0 || bell_open(w, e) < 0 || live_open(w, e) < 0 || outbox_open(w, e) < 0)
 		return -1;
-	if (spawn_new(w, e) == NULL || bell_open(w, e) < 0 || accept_open(w, e) < 0)
+	if (slots_init(w, e) < 0 || adopt_all(w, e) < 0 || spawn_new(w, e) == NULL)
 		return -1;
 	if (write_self(w, e) < 0 || set_timers(w, e) < 0 || helpers_open(w, e) < 0 || write_addr(w, e) < 0)
 		return -1;

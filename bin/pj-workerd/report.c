@@ -27,7 +27,7 @@ fill(struct host *w, struct run *r, struct report *out)
 	out->total = 1;
 	out->start_ms = r->started_ms != 0 ? r->started_ms : r->accepted_ms;
 	out->report_ms = now_ms > r->last_report_ms ? now_ms : r->last_report_ms + 1;
-	out->source = w->address;
+	out->source = r->address != NULL ? r->address : w->address;
 	out->exit_code = -1;
 	out->log_length = -1;
 	if (!r->plain)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -40,10 +41,23 @@ slots_fd(struct host *w, int slot, struct err *e)
 {
 	char path[PATH_MAX];
 
+
 	if (w->slot[slot].fd >= 0)
 		return w->slot[slot].fd;
 	slots_path(w, slot, path);
 	return w->slot[slot].fd = slot_open(path, e);
+}
+
+bool
+slots_replaced(struct host *w, int slot)
+{
+	struct stat st;
+
+	if (w->slot[slot].fd < 0 || fstat(w->slot[slot].fd, &st) < 0 || st.st_nlink > 0)
+		return false;
+	close(w->slot[slot].fd);
+	w->slot[slot].fd = -1;
+	return true;
 }
 
 int

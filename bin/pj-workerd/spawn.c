@@ -158,6 +158,9 @@ on_exited(struct spawner *s, struct run *r, const struct kv *kv, int slot, int64
 		return;
 	}
 	r->told_to = 0; /* nobody will tell us more about it */
+	r->done = code == 0;
+	if (code == 1) /* by somebody we may not see: not at once again */
+		r->retry_mono_ms = worker_mono(s->w) + RETELL_MS;
 	live_look(s->w, r);
 }
 
@@ -392,6 +395,7 @@ spawn_tell(struct host *w, struct run *r)
 	}
 	buf_fini(&made);
 	r->told_to = s->generation;
+	r->told_mono_ms = worker_mono(w);
 	if (!buf_ok(&s->out) || write_some(s) < 0)
 		lost_spawner(s, "it could not be told");
 }

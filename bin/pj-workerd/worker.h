@@ -39,15 +39,17 @@ struct run {
 	int64_t seq;
 	int64_t accepted_ms, started_ms, stop_ms;
 	int64_t stop_mono_ms, kill_mono_ms; /* when it was last asked to end; when it is killed */
-	int64_t grace_ms;
+	char *address;               /* under which it was accepted; NULL: the present one */
 	bool committed;              /* its row is on disk */
 	bool writing;                /* a move of it waits for the commit */
 	bool other_boot;             /* told before the host was restarted: never told again */
+	bool done;                   /* its pj-run ended and said that the slot is written */
 	bool superseded;             /* a newer attempt was accepted: it is being ended */
 	char *message;               /* the frame's body for the spawner until it is told; NULL: made again from the row */
 	size_t message_len;
 	uint32_t told_to;            /* generation of the spawner that was told; 0 none in this life */
-	int tries;                   /* starts that were refused */
+	int64_t told_mono_ms;
+	int tries, tells;            /* starts that were refused; messages that led to nothing */
 	int64_t retry_mono_ms;       /* not told again before */
 	struct proc_id runner;       /* its pj-run; pid 0 not known yet */
 	int pid_fd;                  /* of a pj-run that no spawner of ours will tell the end of; -1 */
@@ -202,6 +204,8 @@ void slots_fini(struct host *w);
 void slots_path(const struct host *w, int slot, char out[PATH_MAX]);
 int slots_of_path(const struct host *w, const char *path); /* -1 none of ours */
 int slots_fd(struct host *w, int slot, struct err *e);     /* opened when it is not */
+/* Was its file removed by somebody? Then the next slots_fd opens the one of that name, as the next pj-run does. */
+bool slots_replaced(struct host *w, int slot);
 /* Gives a free slot with its next seq to the run; -1 none free. */
 int slots_take(struct host *w, struct run *r);
 void slots_put_back(struct host *w, struct run *r);        /* an unused one: the seq stays used up */

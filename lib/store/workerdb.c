@@ -99,8 +99,8 @@ int
 workerdb_assign_put(struct db *db, const struct assignment *a, struct err *e)
 {
 	struct stmt *s = db_stmt(db, "INSERT OR REPLACE INTO assignment(instance_id,attempt,job_id,wf_instance_id,state,"
-	    "slot,seq,boot_id,spec,source,accepted_ms,started_ms,finished_ms,stop_ms)"
-	    " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)", e);
+	    "slot,seq,boot_id,spec,source,accepted_ms,started_ms,finished_ms,stop_ms,address)"
+	    " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", e);
 
 	stmt_i64(s, 1, a->instance_id);
 	stmt_i64(s, 2, a->attempt);
@@ -116,11 +116,12 @@ workerdb_assign_put(struct db *db, const struct assignment *a, struct err *e)
 	stmt_i64_or_null(s, 12, a->started_ms, 0);
 	stmt_i64_or_null(s, 13, a->finished_ms, 0);
 	stmt_i64_or_null(s, 14, a->stop_ms, 0);
+	stmt_text(s, 15, a->address);
 	return stmt_run(s, e);
 }
 
 #define ASSIGN_COLS "instance_id,attempt,job_id,wf_instance_id,state,slot,seq,boot_id,spec,source,accepted_ms," \
-	"started_ms,finished_ms,stop_ms"
+	"started_ms,finished_ms,stop_ms,address"
 
 static void
 get_assign(struct stmt *s, struct assignment *a)
@@ -142,6 +143,7 @@ get_assign(struct stmt *s, struct assignment *a)
 	a->started_ms = stmt_col_i64(s, 11);
 	a->finished_ms = stmt_col_i64(s, 12);
 	a->stop_ms = stmt_col_i64(s, 13);
+	a->address = stmt_col_text(s, 14);
 }
 
 int
@@ -159,6 +161,7 @@ workerdb_assign_get(struct db *db, int64_t instance_id, int64_t attempt, struct 
 	if (spec != NULL)
 		buf_adds(spec, out->spec);
 	out->spec = spec != NULL ? buf_str(spec) : "";
+	out->address = NULL;
 	stmt_reset(s);
 	return spec != NULL && !buf_ok(spec) ? err_set(e, ERR_NOMEM, "out of memory reading an assignment") : 1;
 }

@@ -39,10 +39,12 @@ struct assignment {
 	char boot_id[40];
 	const char *spec;                                     /* borrowed; never NULL */
 	bool plain;                                           /* of a PowerJob server */
+	const char *address;                                  /* under which it came; borrowed; NULL before 0002 */
 	int64_t accepted_ms, started_ms, finished_ms, stop_ms; /* 0: NULL */
 };
 int workerdb_assign_put(struct db *db, const struct assignment *a, struct err *e); /* replaces one of the same key */
-/* 1 found, 0 no row, -1. The spec is appended to *spec (which may be NULL: then it is ""), and borrowed from there. */
+/* 1 found, 0 no row, -1. The spec is appended to *spec (which may be NULL: then it is ""), and borrowed from there; the
+ * address is not read. */
 int workerdb_assign_get(struct db *db, int64_t instance_id, int64_t attempt, struct assignment *out, struct buf *spec,
     struct err *e);
 int workerdb_assign_newest(struct db *db, int64_t instance_id, int64_t *attempt, struct err *e); /* 1 found, 0, -1 */

@@ -513,3 +513,132 @@ bad_start() { # bad_start CODE TEXT OPTION...
 	wait_for 'reported 1' 15
 	assert_eq "$(lines_of "$witness")" 1
 }
+
+@test "its slot file is removed: the result of a run that has it comes, a new run makes a new one" {
+	start_alone
+	send /worker/runJob "$(run_body 1 1 exec "$(witness_job 1200)")"
+	wait_for 'slot_is 0000 running' 10
+	# It was looked at once: a question does not, a restart of the spawner does.
+	kill -9 "$(spawner_pid)"
+	wait_for 'spawner_pid' 10
+	rm "$WORKER_ROOT/state/hb/slot-0000"
+	wait_for 'reported 1' 15
+	assert_eq "$(reports 1 | jq .instanceStatus)" 5
+	send /worker/runJob "$(run_body 2 1 exec "$(witness_job)")"
+	wait_for 'reported 2' 10
+	assert_eq "$(reports 2 | jq .instanceStatus)" 5
+	rm "$WORKER_ROOT/state/hb/slot-0000"
+	send /worker/runJob "$(run_body 3 1 exec "$(witness_job)")"
+	wait_for 'reported 3' 10
+	assert_eq "$(reports 3 | jq .instanceStatus)" 5
+	assert_eq "$(lines_of "$witness")" 3
+}
+
+@test "SIGHUP takes new values, names those that need a restart, and keeps the old ones of a broken file" {
+	printf '[worker]\nallow = exec\nlisten = 127.0.0.1:0\nhelpers = no\n' >"$WORKER_ROOT/etc/pj.ini"
+	start_alone
+	send /worker/runJob "$(run_body 1 1 shell 'true')"
+	wait_for 'reported 1' 10
+	assert_has "$(reports 1 | jq -r .result)" "does not start shell jobs"
+	printf '[worker]\nallow = exec, shell\nlisten = 127.0.0.1:0\nhelpers = no\nslots = 7\n' >"$WORKER_ROOT/etc/pj.ini"
+	kill -HUP "$WORKER_PID"
+	wait_for 'grep -q "reloaded.*worker.slots" "$WORKER_LOG"' 10
+	send /worker/runJob "$(run_body 2 1 shell 'true')"
+	wait_for 'reported 2' 10
+	assert_eq "$(reports 2 | jq .instanceStatus)" 5
+	printf '[worker]\nnonsense = 1\n' >"$WORKER_ROOT/etc/pj.ini"
+	kill -HUP "$WORKER_PID"
+	wait_for 'grep -q "reload_failed.*nonsense" "$WORKER_LOG"' 10
+	send /worker/runJob "$(run_body 3 1 shell 'true')"
+	wait_for 'reported 3' 10
+	assert_eq "$(reports 3 | jq .instanceStatus)" 5
+}
+
+@test "tombstones go after their time; what is not reported stays" {
+	start_alone -o worker.keep_tombstones=1s
+	send /worker/stopInstance "$(stop_body 1 1)"
+	send /worker/runJob "$(run_body 2 1 shell 'true')"
+	wait_for 'reported 2' 10
+	kill_pid "$PLAY_PID"
+	send /worker/runJob "$(run_body 3 1 shell 'true')"
+	wait_for '[ "$(wdb "SELECT group_concat(instance_id) FROM assignment")" = 3 ]' 15
+	assert_eq "$(wdb 'SELECT count(*) FROM outbox')" 1
+}
+
+@test "a host with a new address reports what came under the old one by the old one" {
+	start_alone
+	old=$WORKER_LISTEN
+	send /worker/runJob "$(run_body 1 1 shell 'sleep 1')"
+	wait_for 'slot_is 0000 running' 10
+	kill_pid "$WORKER_PID"
+	start_worker -o worker.helpers=no
+	[ "$WORKER_LISTEN" != "$old" ] || skip "the same port was free again"
+	wait_for 'reported 1' 10
+	assert_eq "$(reports 1 | jq -r .sourceAddress)" "$old"
+	run timeout 10 pj-workerd -r "$BATS_TEST_TMPDIR/other" -o worker.listen=0.0.0.0:0 -o worker.helpers=no
+	assert_eq "$status" 78
+	assert_has "$output" worker.external
+}
+
+fault() { # fault ARG...: pj-workerd with the library of faults
+	case $BUILD in */san) skip "faults are injected by LD_PRELOAD, which the sanitizers forbid" ;; esac
+	start_daemon "$WORKER_ROOT/log/pj-workerd.log" env LD_PRELOAD="$BUILD/tests/fault/preload/fault.so" \
+	    FAULT_PROGRAM=pj-workerd "$@" pj-workerd -r "$WORKER_ROOT" -o "worker.listen=$listen" -o worker.helpers=no
+	WORKER_PID=$DAEMON_PID
+}
+
+@test "the disk is full: nothing is accepted, results wait in their slots, and come when there is room" {
+	start_alone
+	listen=$WORKER_LISTEN
+	stop_pid "$WORKER_PID"
+	fault FAULT_NOSPACE_FLAG="$BATS_TEST_TMPDIR/full"
+	wait_for '[ -s "$WORKER_ROOT/run/worker.addr" ]' 20
+	send /worker/runJob "$(run_body 1 1 exec "$(witness_job 800)")"
+	wait_for "[ -s '$witness' ]" 10
+	touch "$BATS_TEST_TMPDIR/full"
+	got=$(send /worker/runJob "$(run_body 2 1 exec "$(witness_job)")")
+	[[ $got != *accepted* ]] || fail "accepted on a full disk: $got"
+	wait_for 'slot_is 0000 finished' 10
+	wait_for 'grep -q commit_failed "$WORKER_LOG"' 10
+	sleep 1
+	[ -z "$(reports 1)" ]
+	rm "$BATS_TEST_TMPDIR/full"
+	wait_for 'reported 1' 20
+	wait_for 'send /worker/runJob "$(run_body 2 1 exec "$(witness_job)")" | grep -q accepted' 10
+	wait_for 'reported 2' 10
+	assert_eq "$(lines_of "$witness")" 2
+}
+
+@test "pj-workerd killed before any one of its writes, syncs and sends: a dispatch that was answered runs once" {
+	start_alone
+	listen=$WORKER_LISTEN
+	stop_pid "$WORKER_PID"
+	fault FAULT_COUNT_FILE="$BATS_TEST_TMPDIR/calls"
+	wait_for '[ -s "$WORKER_ROOT/run/worker.addr" ]' 20
+	ready=$(od -An -tu4 "$BATS_TEST_TMPDIR/calls" | tr -d ' ')
+	send /worker/runJob "$(run_body 1000 1 exec "$(witness_job)")"
+	wait_for '[ "$(wdb "SELECT state FROM assignment WHERE instance_id=1000")" = 5 ]' 10
+	all=$(od -An -tu4 "$BATS_TEST_TMPDIR/calls" | tr -d ' ')
+	stop_pid "$WORKER_PID"
+	: >"$witness"
+	[ $((all - ready)) -ge 10 ] || fail "only $((all - ready)) calls"
+	step=$(((all - ready) / 12 + 1))
+	id=1
+	for ((n = ready; n <= all; n += step)); do
+		rm -f "$WORKER_ROOT/run/worker.addr"
+		fault FAULT_KILL_AT="$n"
+		wait_for '[ -s "$WORKER_ROOT/run/worker.addr" ] || ! is_alive $WORKER_PID' 20
+		answer=$(send /worker/runJob "$(run_body "$id" 1 exec "$(witness_job)")" 2>&1) || true
+		wait_for "! is_alive $WORKER_PID || reported $id" 10
+		kill_pid "$WORKER_PID"
+		start_worker -o "worker.listen=$listen" -o worker.helpers=no
+		# The server sends again what was not answered: the worker knows whether it has it.
+		[[ $answer == *accepted* ]] || send /worker/runJob "$(run_body "$id" 1 exec "$(witness_job)")"
+		wait_for "reported $id" 15
+		stop_pid "$WORKER_PID"
+		id=$((id + 1))
+	done
+	assert_eq "$(cut -d' ' -f4 "$witness" | sort -n | uniq -d)" ""
+	assert_eq "$(lines_of "$witness")" $((id - 1))
+	assert_eq "$(said reportInstanceStatus | jq -s '[.[] | select(.lost)] | length')" 0
+}
