@@ -68,6 +68,60 @@ check_depth(const char *text, size_t len, struct err *e)
 	return 0;
 }
 
+/* The code unit of an escape \uXXXX at p, -1 when there is none. */
+static long
+escaped_unit(const char *p, const char *end)
+{
+	long v = 0;
+
+	if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+		return -1;
+	for (int i = 2; i < 6; i++) {
+		const char *digits = "0123456789abcdef", *at = memchr(digits, p[i] | 0x20, 16);
+
+		if (at == NULL)
+			return -1;
+		v = v * 16 + (at - digits);
+	}
+	return v;
+}
+
+/* Java writes what its strings hold: NULs, and halves of surrogate pairs. They are no text for us, and no reason to lose a
+ * message: each becomes U+FFFD. NULL with *failed false: there is nothing to mend; else a malloc'ed copy of the text. */
+static char *
+mend_escapes(const char *text, size_t len, bool *failed)
+{
+	char *copy = NULL;
+
+	*failed = false;
+	if (memmem(text, len, "\\u", 2) == NULL)
+		return NULL;
+	for (size_t i = 0; i + 1 < len; i++) {
+		long unit = escaped_unit(text + i, text + len), next;
+
+		if (text[i] != '\\')
+			continue;
+		if (unit >= 0xd800 && unit < 0xdc00) {
+			next = escaped_unit(text + i + 6, text + len);
+			if (next >= 0xdc00 && next < 0xe000) {
+				i += 11; /* a whole pair */
+				continue;
+			}
+		}
+		if (unit == 0 || (unit >= 0xd800 && unit < 0xe000)) {
+			if (copy == NULL) {
+				copy = malloc(len);
+				if ((*failed = copy == NULL))
+					return NULL;
+				memcpy(copy, text, len);
+			}
+			memcpy(copy + i + 2, "fffd", 4);
+		}
+		i += unit >= 0 ? 5 : 1;
+	}
+	return copy;
+}
+
 /* Parts of the text stand in jansson's message: one line, no control bytes. */
 static void
 make_plain(char *s)
@@ -80,15 +134,19 @@ make_plain(char *s)
 struct json_t *
 js_parse(const char *text, size_t len, struct err *e)
 {
-	json_error_t je;
+	json_error_t je = { .text = "" };
+	char *mended;
 	json_t *doc;
+	bool failed;
 
 	if (check_depth(text, len, e) < 0)
 		return NULL;
-	doc = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
+	mended = mend_escapes(text, len, &failed);
+	doc = failed ? NULL : json_loadb(mended != NULL ? mended : text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &je);
+	free(mended);
 	if (doc != NULL)
 		return doc;
-	if (json_error_code(&je) == json_error_out_of_memory) {
+	if (failed || json_error_code(&je) == json_error_out_of_memory) {
 		err_set(e, ERR_NOMEM, "out of memory reading JSON of %zu bytes", len);
 		return NULL;
 	}

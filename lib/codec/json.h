@@ -14,8 +14,8 @@
 
 struct json_t; /* jansson's json_t */
 
-/* ERR_DATA says what and where (line, column); duplicate keys, invalid UTF-8, NULs, trailing text and nesting over
- * LIMIT_JSON_DEPTH are refused. ERR_NOMEM. */
+/* ERR_DATA says what and where (line, column); duplicate keys, invalid UTF-8, NUL bytes, trailing text and nesting over
+ * LIMIT_JSON_DEPTH are refused. Escapes that are no text (backslash u0000, a lone surrogate) become U+FFFD. ERR_NOMEM. */
 struct json_t *js_parse(const char *text, size_t len, struct err *e);
 void js_free(struct json_t *doc);
 
