@@ -22,7 +22,7 @@ struct follower {
 	const struct follow *f;
 	int64_t deadline;    /* monotonic; 0 none */
 	bool reached;        /* the server has answered once: from now on its absence is waited out */
-	bool said_away;
+	bool said_away, said_waiting;
 	int64_t retry_ms;
 	int64_t offset;
 	int64_t log_over;    /* monotonic: when the rest of the log is no longer waited for; 0 not finished yet */
@@ -196,6 +196,20 @@ look(struct follower *w, int64_t most_ms, struct json_t **instance, struct err *
 
 /* --- the loops ------------------------------------------------------------------------------------------------- */
 
+/* Who watches an instance that no worker takes should know what is missing. */
+static void
+say_waiting(struct follower *w, const struct json_t *instance)
+{
+	const char *status = js_text(js_get(instance, "status"));
+	int64_t due = 0;
+
+	if (w->said_waiting || status == NULL || strcmp(status, "waiting") != 0 ||
+	    js_i64(instance, "expectedMs", 0, &due, NULL) != 0 || due > clock_wall_ms())
+		return;
+	w->said_waiting = true;
+	ctl_say("instance %s waits for a worker; %s worker ls shows which there are", w->f->id, ctl_hint(w->c));
+}
+
 /* Nothing new in the log: is the instance finished, and for how long is its log waited for? 1: go on, 0: enough, -1. */
 static int
 wait_for_rest(struct follower *w, struct err *e)
@@ -214,6 +228,7 @@ wait_for_rest(struct follower *w, struct err *e)
 		return rc;
 	if (is_finished(instance))
 		w->log_over = clock_mono_ms() + LOG_GRACE_MS;
+	say_waiting(w, instance);
 	js_free(instance);
 	return time_left(w) > 0 ? 1 : over(w, e);
 }

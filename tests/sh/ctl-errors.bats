@@ -358,6 +358,17 @@ echo two'
 	assert_has "$err" 'the end of its log has not arrived'
 }
 
+@test "an instance that no worker takes: it is said once, and not of one that is not due" {
+	canned
+	say GET_pj_1_instance_log 200 '' 'X-PJ-Log-Next: 0'
+	say GET_pj_1_instance_wait 200 '{"id":"77","status":"waiting","expectedMs":4070908800000}'
+	ends 124 c instance log -f 77 --timeout 300ms
+	[[ $err != *worker* ]] || fail "$err"
+	say GET_pj_1_instance_wait 200 '{"id":"77","status":"waiting","expectedMs":1000}'
+	ends 124 c instance log -f 77 --timeout 300ms
+	assert_eq "$(grep -c 'waits for a worker' <<<"$err")" 1
+}
+
 @test "exit codes of waiting: the job's, 128 + signal, 1, 124" {
 	canned
 	say GET_pj_1_instance_wait 200 '{"id":"7","status":"succeeded","exitCode":0}'
