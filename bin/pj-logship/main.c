@@ -1,7 +1,6 @@
 /* pj-logship: follows the spool files of a worker host and ships their lines to the server, in order, each once. One
  * request is on its way at a time; what it carries is acknowledged by its answer. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +11,10 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "codec/spool.h"
+#include "batch.h"
 #include "net/helper.h"
 #include "net/msg.h"
-#include "spools.h"
 
-#define ENTRIES_MAX 200
-#define BYTES_MAX (256 * 1024) /* of spool text in a request */
 #define TOTAL_MS 15000
 #define LOOK_MS 1000           /* at the dirty ones; inotify only saves time */
 #define SCAN_MS 30000          /* of the whole directory */
@@ -36,155 +32,24 @@ static const char more[] =
     "  0 everything is shipped   69 no server took it\n"
     "  (all: 64 called wrongly, 74 disk error, 75 another one runs, 78 configuration)\n";
 
-struct piece { /* of a spool, in the request that is on its way */
-	struct spool *p;
-	int64_t to;
-};
-
 struct ship {
 	struct helper *h;
 	struct spools spools;
 	int inotify_fd;
 	struct loop_watch *watch;
 	struct loop_timer *timer, *look, *store, *retain;
-	struct piece piece[ENTRIES_MAX];
-	int n_pieces;
-	struct log_entry entry[ENTRIES_MAX];
-	struct buf text[ENTRIES_MAX];  /* what the entries point into */
-	int n_entries;
-	size_t bytes;
+	struct batch batch;            /* what is on its way while sending */
 	bool sending, alone;           /* alone: one spool a request, after a refusal */
 	bool timed;                    /* the timer is set */
 	bool storing;
 	int pause_ms;
 	int64_t last_mono_ms, looked_scan_mono_ms;
 	char address[128], server[128];
-	char *block;                   /* BYTES_MAX */
 };
 
 static void ship_soon(struct ship *s, int64_t in_ms);
 
-/* --- taking lines ------------------------------------------------------------------------------------------------ */
-
-/* Parses the line and makes it an entry. end: offset behind it. */
-static void
-take_line(struct ship *s, struct spool *p, const char *line, size_t len, int64_t end)
-{
-	struct log_entry *en = &s->entry[s->n_entries];
-	struct buf *text = &s->text[s->n_entries];
-	struct spool_line l;
-
-	spool_parse(line, len, &l);
-	buf_clear(text);
-	spool_to_utf8(text, l.text, l.len);
-	*en = (struct log_entry){ p->instance_id, l.at_ms != 0 ? l.at_ms : loop_now(s->h->loop).at_ms, (int)l.level,
-		buf_str(text), p->attempt, p->name, end };
-	s->n_entries++;
-	s->bytes += len;
-}
-
-/* Whole lines of a block that was read at p->sent. Returns how many bytes they are. */
-static size_t
-take_block(struct ship *s, struct spool *p, size_t len)
-{
-	size_t at = 0;
-
-	while (at < len && s->n_entries < ENTRIES_MAX && s->bytes < BYTES_MAX) {
-		const char *nl = memchr(s->block + at, '\n', len - at);
-		size_t n = nl != NULL ? (size_t)(nl - s->block) - at : 0;
-
-		if (nl == NULL)
-			break;
-		take_line(s, p, s->block + at, n, p->sent + (int64_t)(at + n + 1));
-		at += n + 1;
-	}
-	return at;
-}
-
-static void
-forget_file(struct ship *s, struct spool *p)
-{
-	p->gone = true;
-	spools_clean(&s->spools, p);
-}
-
-static ssize_t
-read_block(struct ship *s, struct spool *p)
-{
-	char path[PATH_MAX + 64];
-	ssize_t n;
-	int fd;
-
-	if (file_path(path, sizeof path, NULL, "%s/%s", s->spools.dir, p->name) < 0)
-		return -1;
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
-		return -1;
-	n = pread(fd, s->block, BYTES_MAX, p->sent);
-	close(fd);
-	return n;
-}
-
-/* Takes what there is of one spool; no longer dirty when that was all. */
-static void
-take_spool(struct ship *s, struct spool *p)
-{
-	ssize_t n = read_block(s, p);
-	int64_t from = p->sent;
-	size_t used;
-
-	if (n < 0) {
-		if (errno != ENOENT)
-			log_warn("spool_unread", "spool=%s error=%s", log_q(p->name), log_q(strerror(errno)));
-		forget_file(s, p);
-		return;
-	}
-	used = take_block(s, p, (size_t)n);
-	if (used == 0 && n > 0 && s->n_entries < ENTRIES_MAX && (n == BYTES_MAX || !spools_live(&s->spools, p))) {
-		/* A line without end that no run goes on with, or one that no run of ours wrote. */
-		take_line(s, p, s->block, (size_t)n, p->sent + n);
-		used = (size_t)n;
-	}
-	p->sent += (int64_t)used;
-	if (p->sent > from)
-		s->piece[s->n_pieces++] = (struct piece){ p, p->sent };
-	if (used == (size_t)n && n < BYTES_MAX)
-		spools_clean(&s->spools, p);
-	else if (used == 0)
-		spools_clean(&s->spools, p); /* an open line: its end, or the next look, brings it back */
-	else
-		spools_turn(&s->spools, p);
-}
-
-static void
-fill(struct ship *s)
-{
-	int64_t mono_ms = loop_now(s->h->loop).mono_ms;
-	struct spool *p, *next;
-	int left = s->spools.n_dirty;
-
-	s->n_entries = s->n_pieces = 0;
-	s->bytes = 0;
-	for (p = s->spools.first; p != NULL && left-- > 0 && s->n_entries < ENTRIES_MAX && s->bytes < BYTES_MAX; p = next) {
-		next = p->next;
-		if (p->parked_until_mono_ms > mono_ms)
-			continue;
-		take_spool(s, p);
-		if (s->alone && s->n_pieces > 0)
-			break;
-	}
-}
-
 /* --- sending ----------------------------------------------------------------------------------------------------- */
-
-static void
-give_back(struct ship *s)
-{
-	for (int i = 0; i < s->n_pieces; i++) {
-		s->piece[i].p->sent = s->piece[i].p->acked;
-		spools_turn(&s->spools, s->piece[i].p);
-	}
-	s->n_pieces = 0;
-}
 
 static void
 pause_longer(struct ship *s)
@@ -220,9 +85,7 @@ store_soon(struct ship *s)
 static void
 shipped(struct ship *s)
 {
-	for (int i = 0; i < s->n_pieces; i++)
-		s->piece[i].p->acked = s->piece[i].to;
-	s->n_pieces = 0;
+	batch_acked(&s->batch);
 	s->pause_ms = 0;
 	s->alone = false;
 	store_soon(s);
@@ -234,12 +97,14 @@ shipped(struct ship *s)
 static void
 refused(struct ship *s, const char *why)
 {
-	if (s->alone && s->n_pieces == 1) {
-		log_warn("spool_parked", "spool=%s for_ms=%d answer=%s", log_q(s->piece[0].p->name), PARK_MS, log_q(why));
-		s->piece[0].p->parked_until_mono_ms = loop_now(s->h->loop).mono_ms + PARK_MS;
+	if (s->alone && s->batch.n_pieces == 1) {
+		struct spool *p = s->batch.piece[0].p;
+
+		log_warn("spool_parked", "spool=%s for_ms=%d answer=%s", log_q(p->name), PARK_MS, log_q(why));
+		p->parked_until_mono_ms = loop_now(s->h->loop).mono_ms + PARK_MS;
 	}
 	s->alone = true;
-	give_back(s);
+	batch_give_back(&s->batch);
 	not_shipped(s, "failing", why);
 }
 
@@ -257,7 +122,7 @@ on_answer(const struct http_answer *a, void *arg)
 		refused(s, text);
 	} else {
 		snprintf(text, sizeof text, "%s: %s", s->server, why);
-		give_back(s);
+		batch_give_back(&s->batch);
 		not_shipped(s, "failing", text);
 	}
 	if (s->h->stopping)
@@ -284,19 +149,16 @@ find_server(struct ship *s, struct err *e)
 static void
 send_batch(struct ship *s)
 {
-	struct log_batch batch = { s->address, s->entry, s->n_entries };
 	struct buf body = BUF_INIT;
 	struct err e = ERR_INIT;
 
-	for (int i = 0; i < s->n_entries; i++)
-		if (!buf_ok(&s->text[i]))
-			body.failed = true;
-	msg_log_put(&body, &batch);
+	if (!batch_put(&s->batch, s->address, &body))
+		body.failed = true;
 	if (post_start(&s->h->post, s->server, PATH_LOG, &body, TOTAL_MS, on_answer, s, &e) == 0) {
 		s->sending = true;
 		s->last_mono_ms = loop_now(s->h->loop).mono_ms;
 	} else {
-		give_back(s);
+		batch_give_back(&s->batch);
 		not_shipped(s, "failing", e.msg);
 	}
 	buf_fini(&body);
@@ -332,8 +194,8 @@ ship(void *arg)
 		not_shipped(s, e.code == ERR_UNAVAILABLE ? "waiting" : "failing", e.msg);
 		return;
 	}
-	fill(s);
-	if (s->n_entries > 0)
+	batch_fill(&s->batch, loop_now(s->h->loop), s->alone);
+	if (s->batch.n_entries > 0)
 		send_batch(s);
 	else if (s->h->once)
 		helper_exit(s->h, 0);
@@ -450,13 +312,14 @@ start(struct helper *h, struct err *e)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	s->h = h;
 	s->inotify_fd = -1;
-	s->block = malloc(BYTES_MAX);
 	s->timer = loop_timer_new(h->loop, ship, s);
 	s->look = loop_timer_new(h->loop, look, s);
 	s->store = loop_timer_new(h->loop, on_store, s);
 	s->retain = loop_timer_new(h->loop, on_retain, s);
-	if (s->block == NULL || s->timer == NULL || s->look == NULL || s->store == NULL || s->retain == NULL)
+	if (s->timer == NULL || s->look == NULL || s->store == NULL || s->retain == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
+	if (batch_init(&s->batch, &s->spools, e) < 0)
+		return -1;
 	/* The watch first: what is written during the scan is seen by one of the two. */
 	if (file_path(s->spools.dir, sizeof s->spools.dir, e, "%s/spool", h->state_dir) < 0
 	    || file_mkdirs(s->spools.dir, e) < 0 || (!h->once && open_inotify(s, e) < 0)
@@ -515,9 +378,7 @@ end(struct helper *h)
 		loop_watch_free(s->watch);
 	if (s->inotify_fd >= 0)
 		close(s->inotify_fd);
-	for (int i = 0; i < ENTRIES_MAX; i++)
-		buf_fini(&s->text[i]);
-	free(s->block);
+	batch_fini(&s->batch);
 	free(s);
 }
 

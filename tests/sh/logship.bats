@@ -32,7 +32,8 @@ entries() { # entries INSTANCE: the texts that came, in order
 }
 
 live() { # live INSTANCE ATTEMPT: as if a run wrote it
-	wdb "INSERT OR REPLACE INTO assignment VALUES($1,$2,7,NULL,3,$1,1,'b','{}','pj',0,0,NULL,NULL)"
+	wdb "INSERT OR REPLACE INTO assignment(instance_id,attempt,job_id,state,slot,seq,boot_id,spec,source,accepted_ms)
+	    VALUES($1,$2,7,3,$1,1,'b','{}','pj',0)"
 }
 
 @test "--once ships what is there, each line with level, time, offset and source; again ships nothing" {
