@@ -123,7 +123,7 @@ take_next(int id, const char *value, void *arg, struct err *e)
 }
 
 static void
-put_times(const struct ctl *c, const struct json_t *times)
+put_times(const struct ctl *c, const struct json_t *times, const struct tz *z)
 {
 	struct buf out = BUF_INIT;
 
@@ -136,7 +136,7 @@ put_times(const struct ctl *c, const struct json_t *times)
 		if (c->format == CTL_TSV)
 			buf_addf(&out, "%lld", (long long)at_ms);
 		else
-			when_put_full(&out, at_ms, when_zone());
+			when_put_full(&out, at_ms, z);
 		buf_addc(&out, '\n');
 		buf_fini(&raw);
 	}
@@ -144,6 +144,17 @@ put_times(const struct ctl *c, const struct json_t *times)
 		puts("atMs");
 	fwrite(buf_str(&out), 1, out.len, stdout);
 	buf_fini(&out);
+}
+
+/* In the zone of the job, where it has one. */
+static void
+put_next(const struct ctl *c, const struct json_t *doc)
+{
+	const char *name = js_text(js_get(doc, "tz"));
+	struct tz *z = name != NULL && name[0] != '\0' ? tz_open(name, NULL) : NULL;
+
+	put_times(c, js_get(doc, "next"), z != NULL ? z : when_zone());
+	tz_free(z);
 }
 
 static int
@@ -172,7 +183,7 @@ do_next(const struct verb *v, struct ctl *c, struct opt_args *args)
 		if (c->format == CTL_JSON)
 			rc = out_show(&o, doc);
 		else
-			put_times(c, js_get(doc, "next"));
+			put_next(c, doc);
 		js_free(doc);
 	}
 	buf_fini(&query);

@@ -8,12 +8,13 @@
 #include "time/sched.h"
 #include "when.h"
 
-enum { T_ZONE, T_FROM, T_COUNT, T_EPOCH, T_NAME };
+enum { T_ZONE, T_FROM, T_COUNT, T_EPOCH, T_NAME, T_GAP, T_FOLD };
 
 struct want {
 	struct tz *tz;
 	const char *from, *name;
 	int64_t n;
+	int gap, fold; /* enum sched_gap, enum sched_fold */
 	bool epoch;
 };
 
@@ -22,6 +23,8 @@ static const struct opt options[] = {
 	{ T_FROM, 0, "from", "TIME", "after this time (default: now)" },
 	{ T_COUNT, 'n', "count", "N", "how many (default 5)" },
 	{ T_EPOCH, 0, "epoch", NULL, "print seconds since 1970" },
+	{ T_GAP, 0, "gap", "HOW", "local times that the clock jumps over: skip (default), run-after or shift" },
+	{ T_FOLD, 0, "fold", "HOW", "local times that the clock reads twice: first (default), last or both" },
 	{ T_NAME, 0, "name", "NAME", "the job whose H and ~ are meant" },
 	{ 0, 0, NULL, NULL, NULL },
 };
@@ -44,6 +47,12 @@ take(int id, const char *value, void *arg, struct err *e)
 	case T_EPOCH:
 		w->epoch = true;
 		return 0;
+	case T_GAP:
+		w->gap = sched_gap_code(value);
+		return w->gap >= 0 ? 0 : err_set(e, ERR_USAGE, "`%.60s' is none of skip, run-after, shift", value);
+	case T_FOLD:
+		w->fold = sched_fold_code(value);
+		return w->fold >= 0 ? 0 : err_set(e, ERR_USAGE, "`%.60s' is none of first, last, both", value);
 	case T_NAME:
 		w->name = value;
 		return 0;
@@ -108,6 +117,7 @@ next(struct ctl *c, const char *expr, const struct want *w)
 	s = sched_parse(type, expr, z, sched_seed(w->name != NULL ? w->name : ""), &e);
 	if (s == NULL)
 		return ctl_fail(&e);
+	sched_set_policy(s, (enum sched_gap)w->gap, (enum sched_fold)w->fold);
 	rc = print(c, w, z, s, from_ms);
 	sched_free(s);
 	return rc;
@@ -126,9 +136,11 @@ do_next(const struct verb *v, struct ctl *c, struct opt_args *args)
 }
 
 static const struct verb verbs[] = {
-	{ "next", "EXPR [--tz ZONE] [--from TIME] [-n N] [--epoch]", "the next times of an expression", options,
-	    "EXPR is that of job add --cron or --daily; see pj-time(7). Exit code 1: no time comes any more.\n", 1, 1,
-	    false, do_next },
+	{ "next", "EXPR [--tz ZONE] [--gap HOW] [--fold HOW] [--from TIME] [-n N] [--epoch]",
+	    "the next times of an expression", options,
+	    "EXPR is that of job add --cron or --daily; see pj-time(7). Exit code 1: no time comes any more.
+", 1, 1, false,
+	    do_next },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL },
 };
 

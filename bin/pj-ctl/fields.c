@@ -12,7 +12,7 @@
 #include "words.h"
 
 /* Options that set one member each. */
-enum kind { K_TEXT, K_COUNT, K_DURATION, K_TIME, K_REAL, K_LOST, K_DISPATCH, K_EXECUTE };
+enum kind { K_TEXT, K_COUNT, K_DURATION, K_TIME, K_REAL, K_LOST, K_DISPATCH, K_EXECUTE, K_GAP, K_FOLD };
 
 static const struct plain {
 	const char *column;
@@ -37,6 +37,9 @@ static const struct plain {
 	[F_CONCURRENCY] = { "concurrency", K_COUNT },
 	[F_MAX_WORKERS] = { "max_worker_count", K_COUNT },
 	[F_TASK_RETRIES] = { "task_retry_num", K_COUNT },
+	[F_TZ] = { "tz", K_TEXT },
+	[F_GAP] = { "gap", K_GAP },
+	[F_FOLD] = { "fold", K_FOLD },
 };
 
 /* --- members --------------------------------------------------------------------------------------------------- */
@@ -155,6 +158,10 @@ take_plain(struct fields *f, const struct plain *p, const char *value, struct er
 		return set_choice(f, p->column, value, dispatch, true, e);
 	case K_EXECUTE:
 		return set_choice(f, p->column, value, execute, true, e);
+	case K_GAP:
+		return set_choice(f, p->column, value, sched_gap_names, false, e);
+	case K_FOLD:
+		return set_choice(f, p->column, value, sched_fold_names, false, e);
 	}
 	abort(); /* every kind is above */
 }

@@ -42,6 +42,9 @@ enum {
 	F_CONCURRENCY,
 	F_MAX_WORKERS,
 	F_TASK_RETRIES,
+	F_TZ,
+	F_GAP,
+	F_FOLD,
 	F_CRON,
 	F_EVERY,
 	F_DELAY,
@@ -63,6 +66,9 @@ enum {
 	{ F_AT, 0, "at", "TIME", "when: once" }, \
 	{ F_DAILY, 0, "daily", "JSON", "when: an interval within a window of the day; see pj-time(7)" }, \
 	{ F_MANUAL, 0, "manual", NULL, "when: by hand only" }, \
+	{ F_TZ, 0, "tz", "ZONE", "when is meant in this zone, such as Europe/Berlin (default: the server's)" }, \
+	{ F_GAP, 0, "gap", "HOW", "local times that the clock jumps over: skip (default), run-after or shift" }, \
+	{ F_FOLD, 0, "fold", "HOW", "local times that the clock reads twice: first (default), last or both" }, \
 	{ F_SHELL, 0, "shell", "SCRIPT", "what: a script for the worker's shell (-: from standard input)" }, \
 	{ F_PROCESSOR, 0, "processor", "NAME", "what: a processor of the worker, with --params" }, \
 	{ F_PARAMS, 0, "params", "TEXT", "parameters of --processor (-: from standard input)" }, \

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "time/dur.h"
+#include "time/sched.h"
+#include "when.h"
 #include "words.h"
 
 static const char *
@@ -132,6 +134,37 @@ put_min_disk(const struct json_t *row, struct buf *out)
 	put_positive(row, out, "min_disk_gb");
 }
 
+/* The job's own zone, and what it does where its clock jumps when that is not the usual. */
+static void
+put_zone(const struct json_t *row, struct buf *out)
+{
+	const char *gap = text_of(row, "gap"), *fold = text_of(row, "fold");
+	const char *zone = text_of(row, "tz");
+
+	buf_adds(out, zone);
+	if (gap[0] != '\0' && strcmp(gap, sched_gap_names[0]) != 0)
+		buf_addf(out, "%sgap=%s", out->len > 0 ? " " : "", gap);
+	if (fold[0] != '\0' && strcmp(fold, sched_fold_names[0]) != 0)
+		buf_addf(out, "%sfold=%s", out->len > 0 ? " " : "", fold);
+}
+
+/* In the zone of the job, where it has one. */
+static void
+put_next(const struct json_t *row, struct buf *out)
+{
+	int64_t at_ms = 0;
+	struct tz *z;
+
+	if (js_i64(row, "nextTriggerMs", 0, &at_ms, NULL) != 0 || at_ms == 0)
+		return;
+	z = text_of(row, "tz")[0] != '\0' ? tz_open(text_of(row, "tz"), NULL) : NULL;
+	if (z != NULL)
+		when_put_full(out, at_ms, z);
+	else
+		when_put(out, at_ms);
+	tz_free(z);
+}
+
 const struct out_column jobcols[] = {
 	{ "id", "id", OUT_NUMBER, OUT_BOTH, NULL },
 	{ "name", "name", OUT_TEXT, OUT_BOTH, NULL },
@@ -140,7 +173,9 @@ const struct out_column jobcols[] = {
 	{ NULL, "when", OUT_TEXT, OUT_BOTH, put_when },
 	{ "time_type", NULL, OUT_TEXT, 0, NULL },
 	{ "time_expr", NULL, OUT_TEXT, 0, NULL },
-	{ "nextTriggerMs", "next run", OUT_TIME, OUT_BOTH, NULL },
+	{ NULL, "zone", OUT_TEXT, OUT_SHOW, put_zone },
+	{ "nextTriggerMs", "next run", OUT_TIME, OUT_LIST, NULL },
+	{ NULL, "next run", OUT_TEXT, OUT_SHOW, put_next },
 	{ NULL, "command", OUT_TEXT, OUT_BOTH, put_what },
 	{ "command", NULL, OUT_TEXT, 0, NULL },
 	{ "description", "description", OUT_TEXT, OUT_SHOW, NULL },
@@ -180,5 +215,8 @@ const struct out_column jobcols[] = {
 	{ "version", "version", OUT_NUMBER, OUT_SHOW, NULL },
 	{ "createdMs", "created", OUT_TIME, OUT_SHOW, NULL },
 	{ "modifiedMs", "changed", OUT_TIME, OUT_SHOW, NULL },
+	{ "tz", NULL, OUT_TEXT, 0, NULL },
+	{ "gap", NULL, OUT_TEXT, 0, NULL },
+	{ "fold", NULL, OUT_TEXT, 0, NULL },
 	{ NULL, NULL, OUT_TEXT, 0, NULL },
 };

@@ -166,16 +166,20 @@ job_next(struct call *c, struct err *e)
 	if (ctl_job(c, &a, &j, e) != 0)
 		return -1;
 	got = core_job_next(c->server->core, &j, from_ms, (int)n, at, e);
-	job_fini(&j);
-	if (got < 0)
+	if (got < 0) {
+		job_fini(&j);
 		return -1;
+	}
 	jw_init(&w, &c->out);
 	jw_obj(&w);
 	jw_arr_in(&w, "next");
 	for (int i = 0; i < got; i++)
 		jw_i64(&w, NULL, at[i]);
 	jw_end(&w);
+	jw_str(&w, "tz", j.spec.tz);
+	jw_str(&w, "zone", j.spec.tz != NULL ? j.spec.tz : tz_name(c->server->tz));
 	jw_end(&w);
+	job_fini(&j);
 	return 0;
 }
 

@@ -39,6 +39,8 @@ static int
 load_all(struct core *c, struct now now, struct err *e)
 {
 	c->n_actions = c->taken = 0;
+	if (zones_load(c, e) < 0)
+		return -1;
 	c->next_trigger_ms = INT64_MIN;
 	job_versions_forget(c);
 	if (live_load(c, now, e) < 0 || queue_load(c, e) < 0)
@@ -57,6 +59,8 @@ heal(struct core *c, struct now now, struct err *e)
 	for (int i = 0; i < c->n_touched; i++)
 		if (live_heal(c, c->touched[i], now, e) < 0)
 			return -1;
+	if (zones_load(c, e) < 0)
+		return -1;
 	job_versions_forget(c);
 	c->next_trigger_ms = INT64_MIN;
 	c->n_touched = 0;
@@ -176,6 +180,7 @@ core_free(struct core *c)
 		return;
 	live_free_all(c);
 	job_versions_forget(c);
+	zones_free(c);
 	workers_free(c->workers);
 	free(c->queues);
 	free(c->actions);
@@ -276,7 +281,7 @@ static int
 tick(struct core *c, struct now now, struct core_wake *wake, struct err *e)
 {
 	workers_expire(c->workers, now);
-	if (deadlines(c, now, wake, e) < 0 || job_fire_due(c, now, wake, e) < 0)
+	if (zones_tick(c, now, wake, e) < 0 || deadlines(c, now, wake, e) < 0 || fire_due(c, now, wake, e) < 0)
 		return -1;
 	return queue_tick(c, now, wake, e);
 }

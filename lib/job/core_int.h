@@ -61,7 +61,8 @@ struct queue { /* the waiting instances of an app, in order of (due, id) */
 #define CACHE_WAYS 4
 struct version { /* a job's version never changes: kept with its parsed schedule */
 	struct job job;       /* status and next_trigger_ms in here are not to be used */
-	struct sched *sched;  /* NULL: never fires */
+	struct sched *sched;  /* NULL: never fires, or why is set */
+	char *why;            /* the reason that a schedule which was saved cannot be had; NULL */
 	uint64_t used;        /* 0: free */
 };
 
@@ -90,6 +91,10 @@ struct core {
 	int n_touched, cap_touched;
 	bool wrote;                /* rows, and memory with them */
 	bool failed, reload;       /* the last event wrote and failed: heal; reload: more than `touched` may be wrong */
+
+	struct zone_file *zones;   /* the time zones that jobs name */
+	int n_zones, cap_zones;
+	int64_t zones_at;          /* when their files are looked at next (core's monotonic time) */
 
 	struct version cache[CACHE_SETS][CACHE_WAYS];
 	uint64_t cache_clock;
@@ -144,6 +149,37 @@ int move_set_text(char **at, const char *text, struct err *e); /* cut to LIMIT_R
 /* NULL: ERR_NOTFOUND no such version; borrowed until the next call. */
 const struct version *job_version_get(struct core *c, int64_t job_id, int64_t version, struct err *e);
 void job_versions_forget(struct core *c);
-int job_fire_due(struct core *c, struct now now, struct core_wake *wake, struct err *e);
+bool job_fires(const struct job_spec *spec);
+/* Its schedule, in its zone; the zone is borrowed from the core. */
+struct sched *job_sched(struct core *c, const struct job_spec *spec, struct err *e);
+int64_t job_end(const struct job_spec *spec);
+/* 0: none. */
+int64_t job_next_after(const struct sched *s, const struct job_spec *spec, int64_t after_ms);
+
+/* core_check.c */
+/* Texts, codes, numbers of a definition. */
+int check_spec(const struct job_spec *s, struct err *e);
+/* Its schedule, and the first nominal time after now; 0: it never fires by itself. */
+int check_time(struct core *c, const struct job_spec *s, struct now now, int64_t *next, struct err *e);
+
+/* core_skip.c */
+/* Occurrences after `after_ms` up to now that did not run, before them first_ms (0: none known): one range. *last_ms: the
+ * last of them, else after_ms. */
+int skip_range(struct core *c, const struct version *v, int64_t first_ms, int64_t after_ms, const char *reason,
+    struct now now, int64_t *last_ms, struct err *e);
+/* What a job that is not to fire by its old schedule leaves behind: its due but unfired occurrences. */
+int skip_due(struct core *c, const struct job *j, const char *reason, struct now now, struct err *e);
+
+/* core_fire.c */
+int fire_due(struct core *c, struct now now, struct core_wake *wake, struct err *e);
+
+/* core_zones.c */
+/* A zone by its name, kept; NULL is the server's own. Borrowed until the next zones_tick. NULL with *e: no such zone. */
+int zones_get(struct core *c, const char *name, const struct tz **out, struct err *e);
+/* Once a minute looks whether the files changed; the jobs of one that did get their next trigger anew, a batch a tick. */
+int zones_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e);
+/* The rows of a turn were rolled back. */
+int zones_load(struct core *c, struct err *e);
+void zones_free(struct core *c);
 
 #endif

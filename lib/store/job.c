@@ -10,6 +10,7 @@
 
 #define AT(member) offsetof(struct job_spec, member)
 #define TEXT(column, powerjob, member, max) { column, powerjob, FIELD_TEXT, AT(member), 0, NULL, max }
+#define WORD(column, member, dflt) { column, NULL, FIELD_TEXT, AT(member), 0, dflt, 16 }
 #define NUM(column, powerjob, member, dflt) { column, powerjob, FIELD_I64, AT(member), dflt, NULL, 0 }
 #define NUM_NULL(column, powerjob, member) { column, powerjob, FIELD_I64_NULL, AT(member), 0, NULL, 0 }
 #define REAL(column, powerjob, member) { column, powerjob, FIELD_REAL, AT(member), 0, NULL, 0 }
@@ -44,7 +45,10 @@ const struct job_field job_fields[] = {
 	TEXT("log_config", "logConfig", log_config, LIMIT_TEXT),
 	TEXT("advanced_config", "advancedRuntimeConfig", advanced_config, LIMIT_TEXT),
 	NUM("retry_delay_ms", NULL, retry_delay_ms, 10000),
-	{ "on_lost", NULL, FIELD_TEXT, AT(on_lost), 0, "rerun", 16 },
+	WORD("on_lost", on_lost, "rerun"),
+	TEXT("tz", NULL, tz, LIMIT_NAME),
+	WORD("gap", gap, "skip"),
+	WORD("fold", fold, "first"),
 	{ NULL, NULL, FIELD_TEXT, 0, 0, NULL, 0 },
 };
 

@@ -32,6 +32,8 @@ struct job_spec { /* strings malloc'ed or NULL; time in ms */
 	char *alarm_config, *tag, *log_config, *advanced_config;
 	int64_t retry_delay_ms;
 	char *on_lost;            /* rerun fail hold */
+	char *tz;                 /* an IANA zone; NULL: the server's */
+	char *gap, *fold;         /* names of enum sched_gap, enum sched_fold */
 };
 
 enum job_field_type { FIELD_TEXT, FIELD_I64, FIELD_I64_NULL /* 0 is NULL */, FIELD_REAL };

@@ -12,6 +12,32 @@
 
 _Thread_local unsigned sched_step_count;
 
+const char *const sched_gap_names[] = { [GAP_SKIP] = "skip", [GAP_RUN_AFTER] = "run-after", [GAP_SHIFT] = "shift", NULL };
+const char *const sched_fold_names[] = { [FOLD_FIRST] = "first", [FOLD_LAST] = "last", [FOLD_BOTH] = "both", NULL };
+
+static int
+code_of(const char *name, const char *const *names)
+{
+	if (name == NULL)
+		return 0;
+	for (int i = 0; names[i] != NULL; i++)
+		if (strcmp(names[i], name) == 0)
+			return i;
+	return -1;
+}
+
+int
+sched_gap_code(const char *name)
+{
+	return code_of(name, sched_gap_names);
+}
+
+int
+sched_fold_code(const char *name)
+{
+	return code_of(name, sched_fold_names);
+}
+
 unsigned
 sched_steps(void)
 {

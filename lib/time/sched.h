@@ -22,6 +22,11 @@ enum time_type {
 enum sched_gap { GAP_SKIP, GAP_RUN_AFTER, GAP_SHIFT };
 /* A local time that the clock reads twice. */
 enum sched_fold { FOLD_FIRST, FOLD_LAST, FOLD_BOTH };
+extern const char *const sched_gap_names[];  /* "skip" ..., by code, ended by NULL */
+extern const char *const sched_fold_names[]; /* "first" ... */
+/* The code of a name (NULL: the default, 0); -1 unknown. */
+int sched_gap_code(const char *name);
+int sched_fold_code(const char *name);
 
 #define SCHED_NEVER INT64_MAX
 #define SCHED_EXPR_MAX 4096     /* bytes of an expression */

@@ -81,15 +81,34 @@ good_name(const char *name)
 	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/.") == len;
 }
 
+static const char *
+zone_dir(void)
+{
+	const char *dir = getenv("TZDIR");
+
+	return dir == NULL || dir[0] == '\0' ? "/usr/share/zoneinfo" : dir;
+}
+
+char *
+tz_file_id(char buf[TZ_ID_SIZE], const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	buf[0] = '\0';
+	if (good_name(name) && file_path(path, sizeof path, NULL, "%s/%s", zone_dir(), name) == 0 && stat(path, &st) == 0)
+		snprintf(buf, TZ_ID_SIZE, "%llu/%lld/%lld.%09ld", (unsigned long long)st.st_ino, (long long)st.st_size,
+		    (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	return buf;
+}
+
 static struct tz *
 open_name(const char *name, struct err *e)
 {
-	const char *dir = getenv("TZDIR");
+	const char *dir = zone_dir();
 	char path[PATH_MAX];
 	struct tz *z;
 
-	if (dir == NULL || dir[0] == '\0')
-		dir = "/usr/share/zoneinfo";
 	if (strcmp(name, "UTC") == 0 || strcmp(name, "Etc/UTC") == 0)
 		return zone_new(name, e);
 	if (!good_name(name)) {

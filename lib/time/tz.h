@@ -28,6 +28,10 @@ struct tz_span {
  * else /usr/share/zoneinfo. ERR_NOTFOUND: no such zone (or no such name); ERR_DATA: its file cannot be understood. */
 struct tz *tz_open(const char *name, struct err *e);
 void tz_free(struct tz *z);
+/* What tells one version of a zone's file from another (inode, size, time of change), as text; "" for a zone that has no
+ * file of its own, such as UTC, or whose file is gone. Costs one stat. */
+#define TZ_ID_SIZE 80
+char *tz_file_id(char buf[TZ_ID_SIZE], const char *name);
 const char *tz_name(const struct tz *z); /* borrowed; the server's own zone gives its IANA name where it is known */
 
 void tz_to_civil(const struct tz *z, int64_t sec, struct tz_civil *out, int *utoff_sec_or_null);

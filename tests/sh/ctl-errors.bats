@@ -291,12 +291,13 @@ ends() { # ends CODE COMMAND...: stdout in $output, stderr in $err
 	say POST_pj_1_job_add 200 '{"id":7,"name":"n"}'
 	ends 0 c job add 'my job' --at '2026-11-21T10:00:00+01:00' --retries 3 --retry-delay 1m --time-limit 1h \
 	    --max-instances 1 --on-lost fail --tag t --description d --workers a,b --start @5 --min-cpu 0.5 --disabled \
-	    --field 'log_config={"type":1}' -- prog '' 'a b' "it's" '日本'
+	    --tz Europe/Berlin --gap run-after --fold both --field 'log_config={"type":1}' -- prog '' 'a b' "it's" '日本'
 	assert_eq "$output" '#7'
 	assert_eq "$(tail -n 1 "$CAN/log" | jq -cS .)" "$(jq -cS . <<-'JSON'
 		{"app":"default","name":"my job","enable":false,"time_type":"CRON","time_expr":"@at 2026-11-21T09:00:00Z",
 		"instance_retry_num":3,"retry_delay_ms":60000,"time_limit_ms":3600000,"max_instance_num":1,"on_lost":"fail",
 		"tag":"t","description":"d","designated_workers":"a,b","start_ms":5000,"min_cpu_cores":0.5,
+		"tz":"Europe/Berlin","gap":"run-after","fold":"both",
 		"log_config":{"type":1},"command":["prog","","a b","it's","日本"]}
 	JSON
 	)"
@@ -457,6 +458,17 @@ no stamp")"
 	assert_eq "$(jq -c .next <<<"$output")" '[86400000,172800000]'
 	ends 0 pj-ctl time next '0 0 * * *' --tz UTC --from @0 -n 1 --tsv --header
 	assert_eq "$output" $'atMs\n86400000'
+	ends 0 pj-ctl time next '30 2 * * *' --tz Europe/Berlin --gap run-after --from 2026-03-28T12:00 -n 1
+	assert_eq "$output" 2026-03-29T03:00:00+02:00
+	ends 0 pj-ctl time next '30 2 * * *' --tz Europe/Berlin --gap shift --from 2026-03-28T12:00 -n 1
+	assert_eq "$output" 2026-03-29T03:30:00+02:00
+	ends 0 pj-ctl time next '30 2 * * *' --tz Europe/Berlin --fold last --from 2026-10-24T12:00 -n 1
+	assert_eq "$output" 2026-10-25T02:30:00+01:00
+	ends 0 pj-ctl time next '30 2 * * *' --tz Europe/Berlin --fold both --from @1761306000 -n 400 --epoch
+	assert_eq "$(sed -n '1,3p' <<<"$output")" $'1761352200\n1761438600\n1761442200'
+	ends 64 pj-ctl time next @daily --gap jump
+	assert_has "$err" 'none of skip, run-after, shift'
+	ends 64 pj-ctl time next @daily --fold none
 	ends 1 pj-ctl time next '0 0 0 1 1 ? 2020'
 	ends 65 pj-ctl time next '61 * * * *'
 	assert_has "$err" 'column 1'

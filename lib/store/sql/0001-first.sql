@@ -62,8 +62,12 @@ CREATE TABLE job_version (
   advanced_config     TEXT,               -- JSON
   retry_delay_ms      INTEGER NOT NULL DEFAULT 10000,
   on_lost             TEXT NOT NULL DEFAULT 'rerun', -- rerun fail hold
+  tz                  TEXT,               -- IANA zone of the expression; NULL the server's
+  gap                 TEXT NOT NULL DEFAULT 'skip',  -- skip run-after shift: local times that do not exist
+  fold                TEXT NOT NULL DEFAULT 'first', -- first last both: local times that exist twice
   PRIMARY KEY (job_id, version)
 ) WITHOUT ROWID;
+CREATE INDEX job_version_tz ON job_version(tz, job_id) WHERE tz IS NOT NULL;
 
 CREATE TABLE instance (
   id               INTEGER PRIMARY KEY,
