@@ -138,8 +138,7 @@ do_next(const struct verb *v, struct ctl *c, struct opt_args *args)
 static const struct verb verbs[] = {
 	{ "next", "EXPR [--tz ZONE] [--gap HOW] [--fold HOW] [--from TIME] [-n N] [--epoch]",
 	    "the next times of an expression", options,
-	    "EXPR is that of job add --cron or --daily; see pj-time(7). Exit code 1: no time comes any more.
-", 1, 1, false,
+	    "EXPR is that of job add --cron or --daily; see pj-time(7). Exit code 1: no time comes any more.\n", 1, 1, false,
 	    do_next },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL },
 };

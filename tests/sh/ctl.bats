@@ -262,8 +262,8 @@ status_of() {
 	if command -v sqlite3 >/dev/null; then
 		sqlite3 "$db" "WITH RECURSIVE n(i) AS (VALUES(100) UNION ALL SELECT i + 1 FROM n WHERE i < 1299)
 		    INSERT INTO job SELECT i, 1, 'many ' || i, 2, 1, NULL, 1, 1 FROM n;
-		    INSERT INTO job_version SELECT id, 1, 1, name, NULL, '[\"true\"]', 1, NULL, 1, 1, 'exec', 0, 5, 0, 0, 0, 0, 0, 0,
-		    NULL, 0, NULL, NULL, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 10000, 'rerun' FROM job WHERE id >= 100;"
+		    INSERT INTO job_version(job_id, version, at_ms, name, params, time_type, execute_type, processor_type,
+		    processor_info) SELECT id, 1, 1, name, '[\"true\"]', 1, 1, 1, 'exec' FROM job WHERE id >= 100;"
 	else
 		skip 'sqlite3 is missing'
 	fi
