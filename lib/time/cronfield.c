@@ -382,7 +382,7 @@ element(struct reader *r)
 	if (r->t.p == r->t.end)
 		return cronfield_error(r->e, r->t, "an empty element in the %s field, which takes %s", r->f->name,
 		    r->f->allowed);
-	if (take(r, '*')) {
+	if (take(r, '*') || peek(r) == '/') { /* "/n" is a way to write an asterisk and a step, from cron-utils */
 		r->interval = true;
 		if (step(r, &n) != 0 || at_end(r) != 0)
 			return -1;

@@ -94,7 +94,7 @@ alternative(const struct split *s, struct cron_text f, int j, struct cron_text *
 static bool
 restricts(struct cron_text t)
 {
-	return *t.p != '*' && *t.p != '?';
+	return *t.p != '*' && *t.p != '?' && *t.p != '/';
 }
 
 static int
