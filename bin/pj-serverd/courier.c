@@ -195,7 +195,7 @@ struct address_list {
 	struct worker **all;
 };
 
-/* A pj worker runs its own part only; Java's list for the receiver all that are suitable. */
+/* A pj worker runs its own part only; a Java tracker gets all that are suitable and have room. */
 static int
 list_workers(struct courier *c, const struct action *a, int64_t app_id, const struct job *j, struct address_list *out,
     struct err *e)
@@ -214,7 +214,8 @@ list_workers(struct courier *c, const struct action *a, int64_t app_id, const st
 	}
 	out->address[0] = a->worker;
 	for (int i = 0, k = 1; i < n; i++)
-		if (strcmp(out->all[i]->address, a->worker) != 0)
+		if (strcmp(out->all[i]->address, a->worker) != 0 &&
+		    workers_has_room(out->all[i], server_now(c->server)))
 			out->address[k++] = out->all[i]->address;
 	return 0;
 }

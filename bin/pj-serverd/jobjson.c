@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "job/worker.h"
 #include "jobfield.h"
 #include "net/msg.h"
-#include "time/sched.h"
 
 /* --- pj's form ------------------------------------------------------------------------------------------------- */
 
@@ -188,12 +188,14 @@ jobjson_put_pj(struct jw *w, const struct job *j, const char *app_name)
 int
 jobjson_check_runs(const struct job_spec *s, struct err *e)
 {
-	if (s->time_type != TIME_API && s->time_type != TIME_CRON)
-		return err_set(e, ERR_DATA, "timeExpressionType %s is not scheduled by pj-serverd yet: use API or CRON",
-		    msg_time_type_name(s->time_type));
-	if (s->execute_type != EXECUTE_STANDALONE)
-		return err_set(e, ERR_DATA, "executeType %s is not run by pj-serverd yet: use STANDALONE",
+	bool exec = s->processor_type == PROCESSOR_BUILT_IN && s->processor_info != NULL && strcmp(s->processor_info, "exec") == 0;
+
+	if (exec && s->execute_type != EXECUTE_STANDALONE)
+		return err_set(e, ERR_DATA, "executeType %s is not run by pj's workers (processorInfo exec) yet: use STANDALONE",
 		    msg_execute_type_name(s->execute_type));
+	if (exec && workers_needs_java(s))
+		return err_set(e, ERR_DATA, "timeExpressionType %s is not run by pj's workers (processorInfo exec) yet: use API or "
+		    "CRON", msg_time_type_name(s->time_type));
 	if (s->processor_type != PROCESSOR_BUILT_IN && s->processor_type != PROCESSOR_EXTERNAL)
 		return err_set(e, ERR_DATA, "processorType %s is run by no worker: use BUILT_IN",
 		    msg_processor_type_name(s->processor_type));

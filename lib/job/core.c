@@ -283,7 +283,11 @@ tick(struct core *c, struct now now, struct core_wake *wake, struct err *e)
 	workers_expire(c->workers, now);
 	if (zones_tick(c, now, wake, e) < 0 || deadlines(c, now, wake, e) < 0 || fire_due(c, now, wake, e) < 0)
 		return -1;
-	return queue_tick(c, now, wake, e);
+	if (queue_tick(c, now, wake, e) < 0)
+		return -1;
+	if (c->next_trigger_ms < wake->at_ms) /* what ended may be launched anew */
+		wake->at_ms = c->next_trigger_ms;
+	return 0;
 }
 
 int

@@ -147,11 +147,11 @@ check_time(struct core *c, const struct job_spec *s, struct now now, int64_t *ne
 		return -1;
 	if (s->time_type == TIME_API || s->time_type == TIME_WORKFLOW)
 		return 0;
-	if (s->time_type == TIME_FIXED_RATE || s->time_type == TIME_FIXED_DELAY)
-		return err_set(e, ERR_DATA, "timeExpressionType: FIXED_RATE and FIXED_DELAY are not supported; use CRON");
+	if (frequent_is(s))
+		return frequent_check(s, now, next, e);
 	if (!job_fires(s))
-		return err_set(e, ERR_DATA, "timeExpressionType: %" PRId64 " is not one of API (1), CRON (2), WORKFLOW (5), "
-		    "DAILY_TIME_INTERVAL (11)", s->time_type);
+		return err_set(e, ERR_DATA, "timeExpressionType: %" PRId64 " is not one of API (1), CRON (2), FIXED_RATE (3), "
+		    "FIXED_DELAY (4), WORKFLOW (5), DAILY_TIME_INTERVAL (11)", s->time_type);
 	if (s->time_expr == NULL)
 		return err_set(e, ERR_DATA, "timeExpression can't be empty");
 	return check_expr(c, s, now, next, e);

@@ -50,6 +50,8 @@ fire(struct core *c, const struct due *d, struct now now, struct err *e)
 	c->wrote = true;
 	if (v == NULL && why.code != ERR_NOTFOUND)
 		return err_set(e, why.code, "%s", why.msg);
+	if (v != NULL && frequent_is(&v->job.spec))
+		return frequent_fire(c, v, now, e);
 	if (v == NULL || v->sched == NULL)
 		return give_up(c, d, v == NULL ? why.msg : v->why != NULL ? v->why : "it never fires", now, e);
 	if (insert_due(c, d, v, now, e) < 0)

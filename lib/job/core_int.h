@@ -182,4 +182,15 @@ int zones_tick(struct core *c, struct now now, struct core_wake *wake, struct er
 int zones_load(struct core *c, struct err *e);
 void zones_free(struct core *c);
 
+/* core_frequent.c: FIXED_RATE and FIXED_DELAY */
+bool frequent_is(const struct job_spec *s);
+int frequent_check(const struct job_spec *s, struct now now, int64_t *next, struct err *e); /* *next: its launch */
+int frequent_fire(struct core *c, const struct version *v, struct now now, struct err *e);
+int frequent_stop(struct core *c, const struct job *j, struct now now, struct err *e); /* what runs of it; others: nothing */
+int frequent_ended(struct core *c, const struct instance *i, struct now now, struct err *e); /* any instance has */
+
+/* core_user.c */
+/* Stops an unfinished instance; `to` (STOPPED, or SUCCEED at the end of a life cycle) is what it becomes on Java. */
+int user_stop(struct core *c, struct instance *i, enum instance_status to, struct now now, struct err *e);
+
 #endif

@@ -138,6 +138,8 @@ static int
 edit_trigger(struct core *c, const struct job *old, const struct job_spec *spec, bool enable, struct now now,
     int64_t *next, struct err *e)
 {
+	if (frequent_is(&old->spec)) /* what runs is of the old definition: the new one is launched in its place */
+		return frequent_stop(c, old, now, e);
 	if (old->status == JOB_ENABLED && enable && old->next_trigger_ms != 0 && same_schedule(&old->spec, spec)) {
 		*next = old->next_trigger_ms;
 		return 0;
@@ -203,9 +205,11 @@ set_status(struct core *c, const struct job *j, enum job_status status, struct n
 	case JOB_ENABLED:
 		return enable(c, j, now, e);
 	case JOB_DISABLED: /* the trigger stays: from there on counts what a disabled job leaves out */
+		if (frequent_stop(c, j, now, e) < 0)
+			return -1;
 		return job_set_status(c->db, j->id, JOB_DISABLED, j->next_trigger_ms, now.at_ms, e);
 	case JOB_DELETED:
-		if (skip_due(c, j, j->status == JOB_DISABLED ? "disabled" : "deleted", now, e) < 0)
+		if (frequent_stop(c, j, now, e) < 0 || skip_due(c, j, j->status == JOB_DISABLED ? "disabled" : "deleted", now, e) < 0)
 			return -1;
 		return job_set_status(c->db, j->id, JOB_DELETED, 0, now.at_ms, e);
 	}

@@ -28,7 +28,7 @@ move_set_text(char **at, const char *text, struct err *e)
 	}
 	if (text != NULL && copy == NULL)
 		return core_nomem(e);
-	free(*at);
+	free(*at); /* which may be `text` itself */
 	*at = copy;
 	return 0;
 }
@@ -87,7 +87,7 @@ move_finish(struct core *c, struct instance *i, enum instance_status to, const c
 		return -1;
 	if (i->finished_ms == NO_MS)
 		i->finished_ms = now.at_ms;
-	return move_instance(c, i, to, now, e);
+	return move_instance(c, i, to, now, e) < 0 ? -1 : frequent_ended(c, i, now, e);
 }
 
 int

@@ -176,7 +176,7 @@ dispatch(struct core *c, struct instance *i, bool deleted, struct now now, enum 
 {
 	const struct version *v = deleted ? NULL : job_version_get(c, i->job_id, i->job_version, e);
 	char why[64];
-	int64_t running;
+	int64_t running, most;
 
 	*out = DISPATCH_DONE;
 	if (v == NULL && !deleted && (e == NULL || e->code != ERR_NOTFOUND))
@@ -185,12 +185,12 @@ dispatch(struct core *c, struct instance *i, bool deleted, struct now now, enum 
 		snprintf(why, sizeof why, "can't find job by id %" PRId64, i->job_id);
 		return refuse(c, i, why, now, e);
 	}
-	if (v->job.spec.max_instance_num > 0) {
+	most = frequent_is(&v->job.spec) ? 1 : v->job.spec.max_instance_num;
+	if (most > 0) {
 		if (running_of_job(c, i->job_id, &running, e) < 0)
 			return -1;
-		if (running >= v->job.spec.max_instance_num) {
-			snprintf(why, sizeof why, "too many instances(%" PRId64 ">%" PRId64 ")", running,
-			    v->job.spec.max_instance_num);
+		if (running >= most) {
+			snprintf(why, sizeof why, "too many instances(%" PRId64 ">%" PRId64 ")", running, most);
 			return refuse(c, i, why, now, e);
 		}
 	}

@@ -90,6 +90,24 @@ start(struct core *c, struct instance *i, struct now now, struct err *e)
 	return move_instance(c, i, INSTANCE_RUNNING, now, e);
 }
 
+/* A second-level job's runningTimes are its tracker's runs so far. */
+static int
+count_runs(struct core *c, struct instance *i, const struct report *r, struct now now, struct err *e)
+{
+	const struct version *v;
+
+	if (r->total <= i->running_times || i->status != INSTANCE_RUNNING)
+		return 0;
+	v = job_version_get(c, i->job_id, i->job_version, e);
+	if (v == NULL)
+		return -1;
+	if (!frequent_is(&v->job.spec))
+		return 0;
+	i->running_times = r->total;
+	i->modified_ms = now.at_ms;
+	return instance_update(c->db, i, e);
+}
+
 static int
 running(struct core *c, struct live *l, struct instance *i, struct attempt *a, const struct report *r, struct now now,
     struct err *e)
@@ -106,6 +124,8 @@ running(struct core *c, struct live *l, struct instance *i, struct attempt *a, c
 		    start(c, i, now, e) < 0)
 			return -1;
 	}
+	if (count_runs(c, i, r, now, e) < 0)
+		return -1;
 	return l->stop ? live_send(c, l, now, e) : 0;
 }
 

@@ -102,7 +102,7 @@ core_job_run(struct core *c, struct now now, int64_t app_id, int64_t job_id, con
 /* --- stop -------------------------------------------------------------------------------------------------------- */
 
 static int
-stop_live(struct core *c, struct instance *i, struct live *l, struct now now, struct err *e)
+stop_live(struct core *c, struct instance *i, struct live *l, enum instance_status to, struct now now, struct err *e)
 {
 	int r;
 
@@ -112,7 +112,7 @@ stop_live(struct core *c, struct instance *i, struct live *l, struct now now, st
 		i->stop_ms = now.at_ms;
 		i->modified_ms = now.at_ms;
 		/* Java's API expects the end at once; a pj instance has ended when its worker says so. */
-		r = l->is_pj ? instance_update(c->db, i, e) : move_finish(c, i, INSTANCE_STOPPED, TEXT_STOPPED, now, e);
+		r = l->is_pj ? instance_update(c->db, i, e) : move_finish(c, i, to, to == INSTANCE_STOPPED ? TEXT_STOPPED : i->result, now, e);
 		if (r < 0)
 			return -1;
 	}
@@ -123,8 +123,8 @@ stop_live(struct core *c, struct instance *i, struct live *l, struct now now, st
 	return live_send(c, l, now, e);
 }
 
-static int
-stop(struct core *c, struct instance *i, struct now now, struct err *e)
+int
+user_stop(struct core *c, struct instance *i, enum instance_status to, struct now now, struct err *e)
 {
 	struct live *l = live_find(c, i->id);
 
@@ -137,13 +137,19 @@ stop(struct core *c, struct instance *i, struct now now, struct err *e)
 	case INSTANCE_SENT:
 	case INSTANCE_RUNNING:
 		if (l != NULL)
-			return stop_live(c, i, l, now, e);
+			return stop_live(c, i, l, to, now, e);
 		break;
 	case INSTANCE_WAITING:
 		break;
 	}
 	i->stop_ms = now.at_ms;
 	return move_finish(c, i, INSTANCE_STOPPED, TEXT_STOPPED, now, e);
+}
+
+static int
+stop(struct core *c, struct instance *i, struct now now, struct err *e)
+{
+	return user_stop(c, i, INSTANCE_STOPPED, now, e);
 }
 
 static int

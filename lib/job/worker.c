@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "time/sched.h"
+
 #define EXPIRE_TIMEOUTS 10
 #define WORKERS_MAX 20000
 
@@ -330,15 +332,23 @@ pick(const struct candidate *c, int n, const struct job_spec *spec, uint64_t ran
 	return c[0].x;
 }
 
+bool
+workers_needs_java(const struct job_spec *spec)
+{
+	return (spec->execute_type != EXECUTE_STANDALONE && spec->execute_type != 0) ||
+	    spec->time_type == TIME_FIXED_RATE || spec->time_type == TIME_FIXED_DELAY;
+}
+
 static int
 suitable(struct workers *w, int64_t app_id, const struct job_spec *spec, struct now now, struct candidate *c)
 {
+	bool java = workers_needs_java(spec);
 	int n = 0;
 
 	for (int i = place(w, app_id, ""); i < w->n && w->w[i]->app_id == app_id; i++) {
 		struct worker *x = w->w[i];
 
-		if (!workers_alive(w, x, now) || !has_resources(spec, &x->metrics) ||
+		if ((java && x->is_pj) || !workers_alive(w, x, now) || !has_resources(spec, &x->metrics) ||
 		    (!is_blank(spec->designated_workers) && !listed(spec->designated_workers, x)))
 			continue;
 		c[n++] = (struct candidate){ .x = x, .score = score(&x->metrics), .room = workers_has_room(x, now) };

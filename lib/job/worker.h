@@ -57,6 +57,8 @@ void workers_each(struct workers *w, int64_t app_id, bool (*fn)(struct worker *x
 enum choice { CHOICE_OK, CHOICE_NONE /* no suitable worker */, CHOICE_BUSY /* suitable ones are all overloaded or avoided */ };
 /* Chooses by the job's filters and strategy (behaviour.md 1.7, 1.8); ties go to the least assigned. Lists every suitable
  * worker into *all (malloc'ed array of borrowed pointers, best first, cut to max_worker_count) when all is not NULL. */
+/* Broadcasts, maps and second-level jobs need a tracker of tasks: Java workers are chosen for them alone. */
+bool workers_needs_java(const struct job_spec *spec);
 enum choice workers_choose_any(struct workers *w, int64_t app_id, struct now now); /* without a job's filters: is any? */
 enum choice workers_choose(struct workers *w, int64_t app_id, const struct job_spec *spec, struct now now, uint64_t random,
     struct worker **chosen, struct worker ***all, int *n_all);

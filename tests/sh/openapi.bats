@@ -65,10 +65,16 @@ refused() {
 	refused '{"jobName":"j"}' "PowerJobException: appId can't be empty"
 	refused '{"jobName":"j","appId":1}' "PowerJobException: processorInfo can't be empty"
 	refused '{"jobName":"j","appId":1,"processorInfo":"p"}' "PowerJobException: executeType can't be empty"
-	refused "${SAVE_NOOP/\"STANDALONE\"/\"MAP\"}" 'executeType MAP'
+	refused "$(sed 's/"STANDALONE"/"MAP"/; s/kit.Procs$Noop/exec/' <<<"$SAVE_NOOP")" 'executeType MAP'
+	refused "$(sed 's/"API"/"FIXED_DELAY","timeExpression":"1000"/; s/kit.Procs$Noop/exec/' <<<"$SAVE_NOOP")" \
+	    'timeExpressionType FIXED_DELAY'
 	refused "${SAVE_NOOP/\"STANDALONE\"/\"SOLO\"}" 'HttpMessageNotReadableException: JSON parse error'
-	refused "${SAVE_NOOP/\"API\"/2}" 'timeExpressionType FIXED_RATE'
-	refused "${SAVE_NOOP/\"API\"/\"DAILY_TIME_INTERVAL\"}" 'timeExpressionType DAILY_TIME_INTERVAL'
+	refused "${SAVE_NOOP/\"API\"/2}" 'invalid timeExpression!'
+	refused "${SAVE_NOOP/\"API\"/\"FIXED_RATE\",\"timeExpression\":\"120001\"}" 'the rate must be less than 120000ms'
+	refused "${SAVE_NOOP/\"API\"/\"FIXED_DELAY\",\"timeExpression\":\"0\"}" 'the delay must be greater than 0 ms'
+	refused "${SAVE_NOOP/\"API\"/\"FIXED_RATE\",\"timeExpression\":\"1s\"}" 'invalid timeExpression!'
+	refused "${SAVE_NOOP/\"API\"/\"DAILY_TIME_INTERVAL\"}" "timeExpression can't be empty"
+	refused "${SAVE_NOOP/\"API\"/\"DAILY_TIME_INTERVAL\",\"timeExpression\":\"x\"}" 'timeExpression: '
 	refused "${SAVE_NOOP/\"API\"/\"CRON\"}" 'PowerJobException: '
 	refused "${SAVE_FULL/\? 2099/? 1999}" 'PowerJobException: '
 	refused "${SAVE_FULL/\"silenceWindowLen\":0/\"x\":0}" 'PowerJobException: illegal alarm config!'

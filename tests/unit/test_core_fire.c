@@ -328,7 +328,7 @@ refused_definitions(void **state)
 		{ TIME_CRON, NULL, NULL, "timeExpression", 0, 0 },
 		{ TIME_CRON, "* * * * * ?", NULL, "lifecycle is out of date!", 0, T0 },
 		{ TIME_CRON, "* * * * * ?", NULL, "lifecycle is invalid! start time must earlier then end time.", T0 + 9000, T0 + 8000 },
-		{ TIME_FIXED_RATE, "1000", NULL, "FIXED_RATE", 0, 0 },
+		{ TIME_FIXED_RATE, "120001", NULL, "the rate must be less than 120000ms", 0, 0 },
 		{ 77, "1000", NULL, "timeExpressionType", 0, 0 },
 		{ TIME_API, NULL, "name", "jobName can't be empty", 0, 0 },
 		{ TIME_API, NULL, "processor_info", "processorInfo can't be empty", 0, 0 },
