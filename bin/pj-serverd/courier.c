@@ -1,5 +1,6 @@
 #include "courier.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,7 +202,7 @@ list_workers(struct courier *c, const struct action *a, int64_t app_id, const st
     struct err *e)
 {
 	struct worker *chosen;
-	int n = 0;
+	int n = 0, most = j->spec.max_worker_count > 0 ? (int)j->spec.max_worker_count : INT_MAX;
 
 	out->all = NULL;
 	if (!a->to_pj)
@@ -213,7 +214,7 @@ list_workers(struct courier *c, const struct action *a, int64_t app_id, const st
 		return err_set(e, ERR_NOMEM, "out of memory");
 	}
 	out->address[0] = a->worker;
-	for (int i = 0, k = 1; i < n; i++)
+	for (int i = 0, k = 1; i < n && k < most; i++)
 		if (strcmp(out->all[i]->address, a->worker) != 0 &&
 		    workers_has_room(out->all[i], server_now(c->server)))
 			out->address[k++] = out->all[i]->address;

@@ -21,7 +21,7 @@ run_job() { # the instance's id; jq would round it
 }
 
 java_server() {
-	start_server "$@"
+	start_server
 	login
 	listen
 	: >"$WORKER_SAYS"
