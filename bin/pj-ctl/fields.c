@@ -12,7 +12,7 @@
 #include "words.h"
 
 /* Options that set one member each. */
-enum kind { K_TEXT, K_COUNT, K_DURATION, K_TIME, K_REAL, K_LOST, K_DISPATCH, K_EXECUTE, K_GAP, K_FOLD };
+enum kind { K_TEXT, K_COUNT, K_DURATION, K_TIME, K_REAL, K_LOST, K_DISPATCH, K_EXECUTE, K_GAP, K_FOLD, K_MISFIRE, K_OVERLAP };
 
 static const struct plain {
 	const char *column;
@@ -40,6 +40,13 @@ static const struct plain {
 	[F_TZ] = { "tz", K_TEXT },
 	[F_GAP] = { "gap", K_GAP },
 	[F_FOLD] = { "fold", K_FOLD },
+	[F_MISFIRE] = { "misfire", K_MISFIRE },
+	[F_MISFIRE_WINDOW] = { "misfire_window_ms", K_DURATION },
+	[F_MISFIRE_MAX] = { "misfire_max", K_COUNT },
+	[F_MISFIRE_RATE] = { "misfire_rate", K_COUNT },
+	[F_OVERLAP] = { "overlap", K_OVERLAP },
+	[F_DEADLINE] = { "deadline_ms", K_DURATION },
+	[F_JITTER] = { "jitter_ms", K_DURATION },
 };
 
 /* --- members --------------------------------------------------------------------------------------------------- */
@@ -137,6 +144,8 @@ take_plain(struct fields *f, const struct plain *p, const char *value, struct er
 	static const char *const lost[] = { "rerun", "fail", "hold", NULL };
 	static const char *const dispatch[] = { "health_first", "random", "specify", NULL };
 	static const char *const execute[] = { "standalone", "broadcast", "map", "map_reduce", NULL };
+	static const char *const misfire[] = { "once", "none", "all", NULL };
+	static const char *const overlap[] = { "allow", "skip", "queue", "replace", NULL };
 	int64_t n;
 
 	if (value[0] == '\0') /* takes it away */
@@ -162,6 +171,10 @@ take_plain(struct fields *f, const struct plain *p, const char *value, struct er
 		return set_choice(f, p->column, value, sched_gap_names, false, e);
 	case K_FOLD:
 		return set_choice(f, p->column, value, sched_fold_names, false, e);
+	case K_MISFIRE:
+		return set_choice(f, p->column, value, misfire, false, e);
+	case K_OVERLAP:
+		return set_choice(f, p->column, value, overlap, false, e);
 	}
 	abort(); /* every kind is above */
 }

@@ -9,7 +9,7 @@
 #include "base/opt.h"
 #include "codec/json.h"
 
-#define FIELDS_MAX 48
+#define FIELDS_MAX 64
 
 struct fields {
 	struct {
@@ -45,6 +45,13 @@ enum {
 	F_TZ,
 	F_GAP,
 	F_FOLD,
+	F_MISFIRE,
+	F_MISFIRE_WINDOW,
+	F_MISFIRE_MAX,
+	F_MISFIRE_RATE,
+	F_OVERLAP,
+	F_DEADLINE,
+	F_JITTER,
 	F_CRON,
 	F_EVERY,
 	F_DELAY,
@@ -69,6 +76,13 @@ enum {
 	{ F_TZ, 0, "tz", "ZONE", "when is meant in this zone, such as Europe/Berlin (default: the server's)" }, \
 	{ F_GAP, 0, "gap", "HOW", "local times that the clock jumps over: skip (default), run-after or shift" }, \
 	{ F_FOLD, 0, "fold", "HOW", "local times that the clock reads twice: first (default), last or both" }, \
+	{ F_MISFIRE, 0, "misfire", "HOW", "of several times that are past: once (default) runs the first, none or all" }, \
+	{ F_MISFIRE_WINDOW, 0, "misfire-window", "DUR", "what is past for longer does not run; 0 (default): no bound" }, \
+	{ F_MISFIRE_MAX, 0, "misfire-max", "N", "for all: the newest N (default 100)" }, \
+	{ F_MISFIRE_RATE, 0, "misfire-rate", "N", "for all: N a minute; 0 (default): at once" }, \
+	{ F_OVERLAP, 0, "overlap", "HOW", "while one runs: allow (default) the next, skip, queue or replace" }, \
+	{ F_DEADLINE, 0, "deadline", "DUR", "not started so long after its time; 0 (default): no bound" }, \
+	{ F_JITTER, 0, "jitter", "DUR", "started up to so long after its time, the same each time" }, \
 	{ F_SHELL, 0, "shell", "SCRIPT", "what: a script for the worker's shell (-: from standard input)" }, \
 	{ F_PROCESSOR, 0, "processor", "NAME", "what: a processor of the worker, with --params" }, \
 	{ F_PARAMS, 0, "params", "TEXT", "parameters of --processor (-: from standard input)" }, \

@@ -165,6 +165,59 @@ put_next(const struct json_t *row, struct buf *out)
 	tz_free(z);
 }
 
+static int64_t
+number_of(const struct json_t *row, const char *key)
+{
+	int64_t n = 0;
+
+	return js_i64(row, key, 0, &n, NULL) == 0 ? n : 0;
+}
+
+static void
+put_duration(const struct json_t *row, struct buf *out, const char *key)
+{
+	char dur[DUR_SIZE];
+
+	if (number_of(row, key) > 0)
+		buf_adds(out, dur_print(dur, number_of(row, key)));
+}
+
+static void
+put_deadline(const struct json_t *row, struct buf *out)
+{
+	put_duration(row, out, "deadline_ms");
+}
+
+static void
+put_jitter(const struct json_t *row, struct buf *out)
+{
+	put_duration(row, out, "jitter_ms");
+}
+
+static void
+put_overlap(const struct json_t *row, struct buf *out)
+{
+	put_unless(row, out, "overlap", "allow");
+}
+
+static void
+put_misfire(const struct json_t *row, struct buf *out)
+{
+	const char *how = text_of(row, "misfire");
+	bool all = strcmp(how, "all") == 0;
+
+	if (strcmp(how, "once") != 0 || number_of(row, "misfire_window_ms") > 0)
+		buf_adds(out, how);
+	if (all)
+		buf_addf(out, ", %lld at most", (long long)number_of(row, "misfire_max"));
+	if (all && number_of(row, "misfire_rate") > 0)
+		buf_addf(out, ", %lld a minute", (long long)number_of(row, "misfire_rate"));
+	if (number_of(row, "misfire_window_ms") > 0) {
+		buf_adds(out, " within ");
+		put_duration(row, out, "misfire_window_ms");
+	}
+}
+
 const struct out_column jobcols[] = {
 	{ "id", "id", OUT_NUMBER, OUT_BOTH, NULL },
 	{ "name", "name", OUT_TEXT, OUT_BOTH, NULL },
@@ -191,6 +244,10 @@ const struct out_column jobcols[] = {
 	{ "time_limit_ms", "time limit", OUT_DURATION, OUT_SHOW, NULL },
 	{ NULL, "most at once", OUT_TEXT, OUT_SHOW, put_max_instances },
 	{ "max_instance_num", NULL, OUT_NUMBER, 0, NULL },
+	{ NULL, "when late", OUT_TEXT, OUT_SHOW, put_misfire },
+	{ NULL, "overlap", OUT_TEXT, OUT_SHOW, put_overlap },
+	{ NULL, "deadline", OUT_TEXT, OUT_SHOW, put_deadline },
+	{ NULL, "jitter", OUT_TEXT, OUT_SHOW, put_jitter },
 	{ "on_lost", "when lost", OUT_TEXT, OUT_SHOW, NULL },
 	{ "start_ms", "from", OUT_TIME, OUT_SHOW, NULL },
 	{ "end_ms", "until", OUT_TIME, OUT_SHOW, NULL },
@@ -218,5 +275,12 @@ const struct out_column jobcols[] = {
 	{ "tz", NULL, OUT_TEXT, 0, NULL },
 	{ "gap", NULL, OUT_TEXT, 0, NULL },
 	{ "fold", NULL, OUT_TEXT, 0, NULL },
+	{ "misfire", NULL, OUT_TEXT, 0, NULL },
+	{ "misfire_window_ms", NULL, OUT_DURATION, 0, NULL },
+	{ "misfire_max", NULL, OUT_NUMBER, 0, NULL },
+	{ "misfire_rate", NULL, OUT_NUMBER, 0, NULL },
+	{ "overlap", NULL, OUT_TEXT, 0, NULL },
+	{ "deadline_ms", NULL, OUT_DURATION, 0, NULL },
+	{ "jitter_ms", NULL, OUT_DURATION, 0, NULL },
 	{ NULL, NULL, OUT_TEXT, 0, NULL },
 };

@@ -147,7 +147,7 @@ on_clock_jump(void *arg, int64_t delta_ms)
 {
 	struct server *s = arg;
 
-	(void)delta_ms; /* the loop says so */
+	core_clock_jumped(s->core, delta_ms); /* the loop says so, too */
 	s->tick_due = true;
 }
 

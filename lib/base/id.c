@@ -2,6 +2,7 @@
 
 #define SEQ_MASK 63
 #define MS_SHIFT 22
+#define MS_MAX ((1LL << 41) - 1)
 
 static int64_t
 compose(int64_t ms_part, int64_t server, int64_t seq)
@@ -25,11 +26,11 @@ idgen_next(struct idgen *g, int64_t at_ms)
 
 	if (ms < 1)
 		ms = 1;
-	if (ms > last_ms) {
+	if (ms > last_ms && ms <= MS_MAX) {
 		g->last = compose(ms, g->server, 0);
 		return g->last;
 	}
-	/* Same millisecond, or the clock went back: borrow from the last time given. */
+	/* Same millisecond, or the clock went back, or to where ids end (2086): borrow from the last time given. */
 	seq = (g->last & SEQ_MASK) + 1;
 	if (seq > SEQ_MASK || compose(last_ms, g->server, seq) <= g->last) {
 		last_ms++;

@@ -39,9 +39,10 @@ static int
 load_all(struct core *c, struct now now, struct err *e)
 {
 	c->n_actions = c->taken = 0;
+	c->rewind = true;
 	if (zones_load(c, e) < 0)
 		return -1;
-	c->next_trigger_ms = INT64_MIN;
+	c->next_trigger_ms = c->next_late_ms = INT64_MIN;
 	job_versions_forget(c);
 	if (live_load(c, now, e) < 0 || queue_load(c, e) < 0)
 		return -1;
@@ -56,13 +57,14 @@ heal(struct core *c, struct now now, struct err *e)
 {
 	if (c->reload)
 		return load_all(c, now, e);
+	c->rewind = true;
 	for (int i = 0; i < c->n_touched; i++)
 		if (live_heal(c, c->touched[i], now, e) < 0)
 			return -1;
 	if (zones_load(c, e) < 0)
 		return -1;
 	job_versions_forget(c);
-	c->next_trigger_ms = INT64_MIN;
+	c->next_trigger_ms = c->next_late_ms = INT64_MIN;
 	c->n_touched = 0;
 	c->failed = false;
 	return 0;
@@ -281,7 +283,8 @@ static int
 tick(struct core *c, struct now now, struct core_wake *wake, struct err *e)
 {
 	workers_expire(c->workers, now);
-	if (zones_tick(c, now, wake, e) < 0 || deadlines(c, now, wake, e) < 0 || fire_due(c, now, wake, e) < 0)
+	if (clock_tick(c, now, wake, e) < 0 || zones_tick(c, now, wake, e) < 0 || deadlines(c, now, wake, e) < 0 || fire_due(c, now, wake, e) < 0 ||
+	    late_tick(c, now, wake, e) < 0)
 		return -1;
 	if (queue_tick(c, now, wake, e) < 0)
 		return -1;

@@ -56,6 +56,8 @@ struct core_wake {
 	int64_t mono_ms; /* monotonic: the next deadline */
 };
 int core_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e);
+/* The wall clock was set (rule 10): what follows from it is done by the next tick. */
+void core_clock_jumped(struct core *c, int64_t delta_ms);
 void core_stalled(struct core *c, int64_t stall_ms); /* adds to every deadline (rule 10) */
 /* Removes old rows in small chunks: up to `batch` rows; *more when there is more to do now. Logs are the caller's. */
 struct core_keep { int64_t instances_ms, skipped_ms; };

@@ -6,6 +6,8 @@
 
 #include "job/core_int.h"
 
+#define YEAR_MS (366LL * 86400 * 1000)
+
 static bool
 has_control(const char *text)
 {
@@ -38,11 +40,13 @@ static int
 check_words(const struct job_spec *s, struct err *e)
 {
 	static const char *const lost[] = { "rerun", "fail", "hold", NULL };
+	static const char *const misfire[] = { "once", "none", "all", NULL };
 	const struct {
 		const char *name, *value;
 		const char *const *words;
 	} w[] = {
 		{ "on_lost", s->on_lost, lost }, { "gap", s->gap, sched_gap_names }, { "fold", s->fold, sched_fold_names },
+		{ "misfire", s->misfire, misfire }, { "overlap", s->overlap, overlap_names },
 	};
 
 	for (size_t i = 0; i < sizeof w / sizeof w[0]; i++) {
@@ -85,12 +89,20 @@ check_numbers(const struct job_spec *s, struct err *e)
 		{ "maxInstanceNum", s->max_instance_num, INT32_MAX }, { "concurrency", s->concurrency, INT32_MAX },
 		{ "instanceTimeLimit", s->time_limit_ms, INT64_MAX }, { "instanceRetryNum", s->instance_retry_num, INT32_MAX },
 		{ "taskRetryNum", s->task_retry_num, INT32_MAX }, { "maxWorkerCount", s->max_worker_count, INT32_MAX },
-		{ "retry_delay_ms", s->retry_delay_ms, 366LL * 86400 * 1000 },
+		{ "retry_delay_ms", s->retry_delay_ms, YEAR_MS },
+		{ "misfire_window_ms", s->misfire_window_ms, 100 * YEAR_MS }, { "misfire_max", s->misfire_max, 100000 },
+		{ "misfire_rate", s->misfire_rate, 60000 }, { "deadline_ms", s->deadline_ms, YEAR_MS },
+		{ "jitter_ms", s->jitter_ms, YEAR_MS },
 	};
 
 	for (size_t i = 0; i < sizeof n / sizeof n[0]; i++)
 		if (n[i].value < 0 || n[i].value > n[i].most)
 			return err_set(e, ERR_DATA, "%s: %" PRId64 " is not in 0..%" PRId64, n[i].name, n[i].value, n[i].most);
+	if (s->misfire_max < 1)
+		return err_set(e, ERR_DATA, "misfire_max: 0 is not in 1..100000; to make up for nothing say misfire none");
+	if (s->deadline_ms > 0 && s->jitter_ms > s->deadline_ms)
+		return err_set(e, ERR_DATA, "jitter_ms: %" PRId64 " is longer than deadline_ms, %" PRId64, s->jitter_ms,
+		    s->deadline_ms);
 	if (!(s->min_cpu_cores >= 0) || !(s->min_memory_gb >= 0) || !(s->min_disk_gb >= 0))
 		return err_set(e, ERR_DATA, "minCpuCores, minMemorySpace, minDiskSpace: must be numbers from 0");
 	return 0;

@@ -6,6 +6,19 @@
 #include "base/log.h"
 #include "job/core_int.h"
 
+#define GRACE_MS 10000 /* so late is not late: the server was busy, not away */
+#define CHUNK 50       /* instances of one job in one turn */
+
+enum misfire { MISFIRE_ONCE, MISFIRE_NONE, MISFIRE_ALL };
+
+static enum misfire
+misfire_of(const struct job_spec *s)
+{
+	if (s->misfire == NULL || strcmp(s->misfire, "once") == 0)
+		return MISFIRE_ONCE;
+	return strcmp(s->misfire, "none") == 0 ? MISFIRE_NONE : MISFIRE_ALL;
+}
+
 struct due {
 	int64_t id, version, app_id, at_ms;
 };
@@ -18,55 +31,169 @@ give_up(struct core *c, const struct due *d, const char *why, struct now now, st
 	return job_set_status(c->db, d->id, JOB_DISABLED, d->at_ms, now.at_ms, e);
 }
 
-static int
-insert_due(struct core *c, const struct due *d, const struct version *v, struct now now, struct err *e)
+/* So much later than its time each instance of a job starts: always the same for a name, spread over jitter_ms. */
+static int64_t
+jitter(const struct job_spec *s)
 {
+	uint64_t h = sched_seed(s->name == NULL ? "" : s->name) * 0x9e3779b97f4a7c15ULL;
+
+	return s->jitter_ms <= 0 ? 0 : (int64_t)((h >> 11) % ((uint64_t)s->jitter_ms + 1));
+}
+
+/* With a rate, what is made up for starts one after the other: behind the occurrence before it. */
+static int
+paced(struct core *c, const struct due *d, const struct job_spec *s, int64_t at_ms, struct now now, int64_t *due_ms,
+    struct err *e)
+{
+	struct stmt *q;
+	int r;
+
+	if (s->misfire_rate <= 0 || misfire_of(s) != MISFIRE_ALL || now.at_ms - at_ms <= GRACE_MS)
+		return 0;
+	q = db_stmt(c->db, "SELECT due_ms FROM instance WHERE job_id = ? AND nominal_ms < ? ORDER BY nominal_ms DESC LIMIT 1", e);
+	stmt_i64(q, 1, d->id);
+	stmt_i64(q, 2, at_ms);
+	r = stmt_step(q, e);
+	if (r == 1 && stmt_col_i64(q, 0) + 60000 / s->misfire_rate > *due_ms)
+		*due_ms = stmt_col_i64(q, 0) + 60000 / s->misfire_rate;
+	if (r >= 0 && *due_ms < now.at_ms)
+		*due_ms = now.at_ms;
+	stmt_reset(q);
+	return r < 0 ? -1 : 0;
+}
+
+static int
+insert_due(struct core *c, const struct due *d, const struct version *v, int64_t at_ms, struct now now, struct err *e)
+{
+	const struct job_spec *s = &v->job.spec;
 	struct instance i = { .id = idgen_next(&c->ids, now.at_ms), .app_id = d->app_id, .job_id = d->id,
-		.job_version = d->version, .nominal_ms = d->at_ms, .status = INSTANCE_WAITING, .due_ms = d->at_ms,
-		.retries_left = v->job.spec.instance_retry_num, .expected_ms = d->at_ms, .exit_code = -1, .log_length = -1,
-		.created_ms = now.at_ms, .modified_ms = now.at_ms };
+		.job_version = d->version, .nominal_ms = at_ms, .status = INSTANCE_WAITING, .due_ms = at_ms + jitter(s),
+		.retries_left = s->instance_retry_num, .exit_code = -1, .log_length = -1, .created_ms = now.at_ms,
+		.modified_ms = now.at_ms, .lone = overlap_of(s) != OVERLAP_ALLOW,
+		.deadline_ms = s->deadline_ms > 0 ? at_ms + s->deadline_ms : NO_MS };
 	struct action changed = { .kind = ACTION_CHANGED, .instance_id = i.id };
 	struct err why = ERR_INIT;
 
+	if (paced(c, d, s, at_ms, now, &i.due_ms, e) < 0)
+		return -1;
+	i.expected_ms = i.due_ms;
 	if (instance_insert(c->db, &i, &why) < 0) {
 		if (why.code != ERR_CONFLICT)
 			return err_set(e, why.code, "%s", why.msg);
 		/* It ran already: the clock went back, and the job was enabled or edited then. Once is enough. */
-		log_info("occurrence_ran", "job=%" PRId64 " nominal_ms=%" PRId64, d->id, d->at_ms);
+		log_info("occurrence_ran", "job=%" PRId64 " nominal_ms=%" PRId64, d->id, at_ms);
 		return 0;
 	}
+	if (i.deadline_ms != NO_MS)
+		late_note(c, i.deadline_ms);
 	return core_push(c, &changed, e) < 0 ? -1 : queue_note(c, i.app_id, i.due_ms, i.id, e);
 }
 
-/* Misfire (behaviour.md 1.2): the occurrence that is due runs, however late; those after it that are past already are
- * skipped, as one range; then on from now. */
+/* --- of several that are past, which run -------------------------------------------------------------------------- */
+
+struct firing { /* of one job, in one turn */
+	const struct due *d;
+	const struct version *v;
+	int64_t at_ms;   /* the first that has no verdict yet; 0 none */
+	int64_t n;       /* so many are past */
+};
+
+/* Those that follow each other from f->at_ms on up to upto_ms, at most max; *last the last of them. */
+static int64_t
+count(const struct firing *f, int64_t upto_ms, int64_t max, int64_t *last)
+{
+	int64_t end = job_end(&f->v->job.spec), n = 0, behind = SCHED_NEVER;
+
+	upto_ms = upto_ms < end ? upto_ms : end;
+	*last = f->at_ms;
+	if (f->at_ms > upto_ms || max <= 0)
+		return 0;
+	if (max > 1 && upto_ms > f->at_ms)
+		n = sched_count(f->v->sched, f->at_ms, upto_ms, max - 1, NULL, &behind);
+	*last = n > 0 ? behind : f->at_ms;
+	return n + 1;
+}
+
+static void
+go_on(struct firing *f, int64_t n, int64_t last)
+{
+	f->n -= n;
+	f->at_ms = job_next_after(f->v->sched, &f->v->job.spec, last);
+}
+
+/* The first ones up to upto_ms, at most max, do not run. */
+static int
+leave_out(struct core *c, struct firing *f, int64_t upto_ms, int64_t max, const char *reason, struct now now, struct err *e)
+{
+	int64_t last, n = f->n == 0 ? 0 : count(f, upto_ms, max, &last), first = f->at_ms;
+
+	if (n == 0)
+		return 0;
+	if (strcmp(reason, "overlap") != 0)
+		log_warn("occurrences_missed", "job=%" PRId64 " reason=%s count=%" PRId64 " first_ms=%" PRId64 " last_ms=%" PRId64,
+		    f->d->id, reason, n, first, last);
+	go_on(f, n, last);
+	return skip_put(c, f->v, first, last, n, reason, now, e);
+}
+
+static int
+run_one(struct core *c, struct firing *f, struct now now, struct err *e)
+{
+	int64_t at = f->at_ms;
+	int busy = 0;
+
+	if (overlap_of(&f->v->job.spec) == OVERLAP_SKIP && (busy = overlap_busy(c, f->d->id, e)) < 0)
+		return -1;
+	if (busy)
+		return leave_out(c, f, at, 1, "overlap", now, e);
+	go_on(f, 1, at);
+	return insert_due(c, f->d, f->v, at, now, e);
+}
+
+/* What is later than GRACE_MS, or was overtaken by the next one, is a misfire. */
+static int
+judge(struct core *c, struct firing *f, struct now now, struct err *e)
+{
+	const struct job_spec *s = &f->v->job.spec;
+	enum misfire m = misfire_of(s);
+	int64_t window = m == MISFIRE_NONE || (s->misfire_window_ms > 0 && s->misfire_window_ms < GRACE_MS) ? GRACE_MS :
+	    s->misfire_window_ms;
+	int rc = 0;
+
+	if (s->deadline_ms > 0)
+		rc = leave_out(c, f, now.at_ms - s->deadline_ms - 1, INT64_MAX, "deadline", now, e);
+	if (rc == 0 && window > 0)
+		rc = leave_out(c, f, now.at_ms - window - 1, INT64_MAX, "missed", now, e);
+	if (rc == 0 && m == MISFIRE_NONE)
+		rc = leave_out(c, f, now.at_ms, f->n - 1, "missed", now, e);
+	if (rc == 0 && m == MISFIRE_ALL)
+		rc = leave_out(c, f, now.at_ms, f->n - s->misfire_max, "missed", now, e);
+	for (int i = 0; rc == 0 && f->n > 0 && i < CHUNK && (i == 0 || m == MISFIRE_ALL); i++)
+		rc = run_one(c, f, now, e);
+	if (rc == 0 && m == MISFIRE_ONCE)
+		rc = leave_out(c, f, now.at_ms, INT64_MAX, "missed", now, e);
+	return rc;
+}
+
 static int
 fire(struct core *c, const struct due *d, struct now now, struct err *e)
 {
 	struct err why = ERR_INIT;
-	const struct version *v = job_version_get(c, d->id, d->version, &why);
-	int64_t last, next;
+	struct firing f = { .d = d, .v = job_version_get(c, d->id, d->version, &why), .at_ms = d->at_ms };
+	int64_t last;
 
 	c->wrote = true;
-	if (v == NULL && why.code != ERR_NOTFOUND)
+	if (f.v == NULL && why.code != ERR_NOTFOUND)
 		return err_set(e, why.code, "%s", why.msg);
-	if (v != NULL && frequent_is(&v->job.spec))
-		return frequent_fire(c, v, now, e);
-	if (v == NULL || v->sched == NULL)
-		return give_up(c, d, v == NULL ? why.msg : v->why != NULL ? v->why : "it never fires", now, e);
-	if (insert_due(c, d, v, now, e) < 0)
+	if (f.v != NULL && frequent_is(&f.v->job.spec))
+		return frequent_fire(c, f.v, now, e);
+	if (f.v == NULL || f.v->sched == NULL)
+		return give_up(c, d, f.v == NULL ? why.msg : f.v->why != NULL ? f.v->why : "it never fires", now, e);
+	f.n = count(&f, now.at_ms, INT64_MAX, &last);
+	if (judge(c, &f, now, e) < 0)
 		return -1;
-	next = job_next_after(v->sched, &v->job.spec, d->at_ms);
-	if (next != 0 && next <= now.at_ms) {
-		if (skip_range(c, v, 0, d->at_ms, "missed", now, &last, e) < 0)
-			return -1;
-		log_warn("occurrences_missed", "job=%" PRId64 " first_ms=%" PRId64 " last_ms=%" PRId64, d->id, next, last);
-		next = job_next_after(v->sched, &v->job.spec, last);
-		if (next != 0 && next <= now.at_ms)
-			next = job_next_after(v->sched, &v->job.spec, now.at_ms);
-	}
-	if (next != 0)
-		return job_set_next(c->db, d->id, next, e);
+	if (f.at_ms != 0) /* all: what is past still goes on in the next turn */
+		return job_set_next(c->db, d->id, f.at_ms, e);
 	log_info("job_over", "job=%" PRId64, d->id);
 	return job_set_status(c->db, d->id, JOB_DISABLED, 0, now.at_ms, e);
 }

@@ -23,6 +23,8 @@
 #define TEXT_SILENT "worker report timeout, maybe TaskTracker down"
 #define TEXT_STOPPED "stopped by user"
 #define TEXT_CANCELED "canceled by user"
+#define TEXT_REPLACED "replaced by a newer instance"
+#define TEXT_DEADLINE "deadline passed"
 
 struct place { /* a worker's address, for as long as we have given it live attempts */
 	char *address;
@@ -80,6 +82,9 @@ struct core {
 	struct queue *queues;      /* sorted by app */
 	int n_queues, cap_queues, turn_queue;
 	int64_t next_trigger_ms;   /* the earliest of all jobs, INT64_MAX none, INT64_MIN unknown */
+	bool went_back;            /* it was seen to go back: triggers of launches, too */
+	bool rewind;               /* the clock may have gone back: rows of times to come are looked for */
+	int64_t next_late_ms;      /* the earliest deadline of what waits, the same */
 
 	struct action *actions;
 	int n_actions, cap_actions, taken;
@@ -143,6 +148,8 @@ int move_not_started(struct core *c, struct instance *i, struct attempt *a, cons
 int move_lost(struct core *c, struct instance *i, struct attempt *a, const char *why, bool silent, struct now now,
     struct err *e);
 int move_get(struct core *c, int64_t instance_id, struct instance *i, struct attempt *a, struct err *e);
+/* The result of a stopped instance: by whom. Who is replaced has it as its result already. */
+const char *move_stop_text(const struct instance *i);
 int move_set_text(char **at, const char *text, struct err *e); /* cut to LIMIT_RESULT */
 
 /* core_job.c */
@@ -163,15 +170,33 @@ int check_spec(const struct job_spec *s, struct err *e);
 int check_time(struct core *c, const struct job_spec *s, struct now now, int64_t *next, struct err *e);
 
 /* core_skip.c */
-/* Occurrences after `after_ms` up to now that did not run, before them first_ms (0: none known): one range. *last_ms: the
- * last of them, else after_ms. */
-int skip_range(struct core *c, const struct version *v, int64_t first_ms, int64_t after_ms, const char *reason,
-    struct now now, int64_t *last_ms, struct err *e);
+/* `count` occurrences that follow each other, and did not run: one range. */
+int skip_put(struct core *c, const struct version *v, int64_t first_ms, int64_t last_ms, int64_t count, const char *reason,
+    struct now now, struct err *e);
 /* What a job that is not to fire by its old schedule leaves behind: its due but unfired occurrences. */
 int skip_due(struct core *c, const struct job *j, const char *reason, struct now now, struct err *e);
 
 /* core_fire.c */
 int fire_due(struct core *c, struct now now, struct core_wake *wake, struct err *e);
+
+/* core_overlap.c */
+enum overlap { OVERLAP_ALLOW, OVERLAP_SKIP, OVERLAP_QUEUE, OVERLAP_REPLACE };
+extern const char *const overlap_names[];
+enum overlap overlap_of(const struct job_spec *spec);
+/* Is an instance of the job not at its end? 1, 0, -1. */
+int overlap_busy(struct core *c, int64_t job_id, struct err *e);
+/* May a waiting instance start now? 1; 0 not yet; 2 it was canceled, as a newer one replaces it; -1. */
+int overlap_enter(struct core *c, struct instance *i, const struct job_spec *spec, struct now now, struct err *e);
+
+/* core_clock.c */
+/* After the clock was set back: rows of times to come. */
+int clock_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e);
+
+/* core_late.c */
+/* An instance with a deadline came into the queue. */
+void late_note(struct core *c, int64_t deadline_ms);
+/* Cancels what has not started by its deadline. */
+int late_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e);
 
 /* core_zones.c */
 /* A zone by its name, kept; NULL is the server's own. Borrowed until the next zones_tick. NULL with *e: no such zone. */

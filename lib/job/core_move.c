@@ -95,6 +95,7 @@ move_requeue(struct core *c, struct instance *i, int64_t due_ms, struct now now,
 {
 	i->due_ms = due_ms;
 	i->finished_ms = NO_MS;
+	c->next_late_ms = INT64_MIN;
 	if (move_instance(c, i, INSTANCE_WAITING, now, e) < 0)
 		return -1;
 	return queue_note(c, i->app_id, due_ms, i->id, e);
@@ -112,6 +113,12 @@ move_end_attempt(struct core *c, struct attempt *a, enum attempt_state to, const
 	return l == NULL || l->attempt != a->attempt ? 0 : live_remove(c, l, e);
 }
 
+const char *
+move_stop_text(const struct instance *i)
+{
+	return i->result != NULL && strcmp(i->result, TEXT_REPLACED) == 0 ? TEXT_REPLACED : TEXT_STOPPED;
+}
+
 /* Proof that nothing ran: the next attempt costs no retry. */
 int
 move_not_started(struct core *c, struct instance *i, struct attempt *a, const char *why, struct now now, struct err *e)
@@ -123,7 +130,7 @@ move_not_started(struct core *c, struct instance *i, struct attempt *a, const ch
 	if (i->status == INSTANCE_RUNNING && i->running_times > 0)
 		i->running_times--;
 	if (i->stop_ms != NO_MS)
-		return move_finish(c, i, INSTANCE_STOPPED, TEXT_STOPPED, now, e);
+		return move_finish(c, i, INSTANCE_STOPPED, move_stop_text(i), now, e);
 	return move_requeue(c, i, now.at_ms, now, e);
 }
 
@@ -153,7 +160,7 @@ move_lost(struct core *c, struct instance *i, struct attempt *a, const char *why
 	if (i->stop_ms != NO_MS) {
 		if (move_end_attempt(c, a, ATTEMPT_LOST, why, now, e) < 0)
 			return -1;
-		return move_finish(c, i, INSTANCE_STOPPED, TEXT_STOPPED, now, e);
+		return move_finish(c, i, INSTANCE_STOPPED, move_stop_text(i), now, e);
 	}
 	if (on_lost(c, i, policy, e) < 0)
 		return -1;

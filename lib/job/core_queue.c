@@ -13,10 +13,14 @@
 
 struct row {
 	int64_t id, job_id, due_ms;
-	bool deleted;
+	bool deleted, again; /* again: it had an attempt; those that queue behind it do not hold it up */
 };
 
-enum dispatch { DISPATCH_DONE, DISPATCH_WAIT /* for room, or for a worker after a start */ };
+enum dispatch {
+	DISPATCH_DONE,
+	DISPATCH_WAIT,    /* for room, or for a worker after a start */
+	DISPATCH_BLOCKED, /* for the job's own instance that runs */
+};
 
 /* --- the queues -------------------------------------------------------------------------------------------------- */
 
@@ -194,7 +198,17 @@ dispatch(struct core *c, struct instance *i, bool deleted, struct now now, enum 
 			return refuse(c, i, why, now, e);
 		}
 	}
-	return give(c, i, &v->job.spec, now, out, e);
+	switch (overlap_enter(c, i, &v->job.spec, now, e)) {
+	case 0:
+		*out = DISPATCH_BLOCKED;
+		return 0;
+	case 1:
+		v = job_version_get(c, i->job_id, i->job_version, e);
+		return v == NULL ? -1 : give(c, i, &v->job.spec, now, out, e);
+	case 2:
+		return 0;
+	}
+	return -1;
 }
 
 static int
@@ -228,7 +242,7 @@ is_blocked(const struct queue *q, int64_t job_id)
 static int
 read_rows(struct core *c, struct queue *q, int64_t now_ms, struct row *rows, int max, struct err *e)
 {
-	struct stmt *s = db_stmt(c->db, "SELECT i.id, i.job_id, i.due_ms, j.status FROM instance i"
+	struct stmt *s = db_stmt(c->db, "SELECT i.id, i.job_id, i.due_ms, j.status, i.attempt FROM instance i"
 	    " LEFT JOIN job j ON j.id = i.job_id WHERE i.app_id = ?1 AND i.status = 1 AND (i.due_ms, i.id) > (?2, ?3)"
 	    " ORDER BY i.due_ms, i.id LIMIT ?4", e);
 	int n = 0, r;
@@ -239,7 +253,8 @@ read_rows(struct core *c, struct queue *q, int64_t now_ms, struct row *rows, int
 	stmt_i64(s, 4, max);
 	while ((r = stmt_step(s, e)) == 1 && stmt_col_i64(s, 2) <= now_ms && n < max)
 		rows[n++] = (struct row){ .id = stmt_col_i64(s, 0), .job_id = stmt_col_i64(s, 1), .due_ms = stmt_col_i64(s, 2),
-			.deleted = stmt_col_null(s, 3) || stmt_col_i64(s, 3) == JOB_DELETED };
+			.deleted = stmt_col_null(s, 3) || stmt_col_i64(s, 3) == JOB_DELETED,
+			.again = stmt_col_i64(s, 4) > 0 };
 	if (r < 0)
 		return -1;
 	q->next_due_ms = n == max ? rows[n - 1].due_ms : r == 1 ? stmt_col_i64(s, 2) : INT64_MAX;
@@ -248,16 +263,16 @@ read_rows(struct core *c, struct queue *q, int64_t now_ms, struct row *rows, int
 }
 
 static void
-wait_for_room(struct core *c, struct queue *q, const struct row *r, struct now now)
+wait_for_room(struct core *c, struct queue *q, const struct row *r, enum dispatch d, struct now now)
 {
 	int64_t mono = core_mono(c, now);
 	int64_t retry = mono < c->grace_until && c->grace_until < mono + WAIT_MS ? c->grace_until : mono + WAIT_MS;
 
 	if (retry < q->retry_at)
 		q->retry_at = retry;
-	if (workers_choose_any(c->workers, q->app_id, now) != CHOICE_OK)
+	if (d == DISPATCH_WAIT && workers_choose_any(c->workers, q->app_id, now) != CHOICE_OK)
 		q->closed = true;
-	else if (q->n_blocked < BLOCKED_MAX)
+	else if (q->n_blocked < BLOCKED_MAX && !is_blocked(q, r->job_id))
 		q->blocked[q->n_blocked++] = r->job_id;
 }
 
@@ -269,11 +284,11 @@ run_queue(struct core *c, struct queue *q, struct now now, struct row *rows, int
 	for (int i = 0; i < n && !q->closed; i++) {
 		enum dispatch d = DISPATCH_WAIT;
 
-		if (!is_blocked(q, rows[i].job_id)) {
+		if (rows[i].again || !is_blocked(q, rows[i].job_id)) {
 			if (dispatch_row(c, &rows[i], now, &d, e) < 0)
 				return -1;
-			if (d == DISPATCH_WAIT)
-				wait_for_room(c, q, &rows[i], now);
+			if (d != DISPATCH_DONE)
+				wait_for_room(c, q, &rows[i], d, now);
 		}
 		q->due_ms = rows[i].due_ms;
 		q->id = rows[i].id;

@@ -173,7 +173,7 @@ ended(struct core *c, struct instance *i, struct attempt *a, const struct report
 	i->log_length = r->log_length;
 	i->finished_ms = a->finished_ms;
 	if (i->stop_ms != NO_MS)
-		return move_finish(c, i, INSTANCE_STOPPED, TEXT_STOPPED, now, e);
+		return move_finish(c, i, INSTANCE_STOPPED, move_stop_text(i), now, e);
 	if (success)
 		return move_finish(c, i, INSTANCE_SUCCEED, r->result, now, e);
 	return failed(c, i, r, now, e);
@@ -345,7 +345,7 @@ stopped(struct core *c, struct live *l, struct now now, struct err *e)
 		return -1;
 	rc = move_end_attempt(c, &a, ATTEMPT_STOPPED, TEXT_STOPPED, now, e);
 	if (rc == 0 && !state_is_finished(i.status))
-		rc = move_finish(c, &i, INSTANCE_STOPPED, TEXT_STOPPED, now, e);
+		rc = move_finish(c, &i, INSTANCE_STOPPED, move_stop_text(&i), now, e);
 	instance_fini(&i);
 	attempt_fini(&a);
 	return rc;

@@ -58,7 +58,7 @@ insert_by_hand(struct core *c, const struct job *j, const char *params, int64_t 
 {
 	struct instance i = { .id = idgen_next(&c->ids, now.at_ms), .app_id = j->app_id, .job_id = j->id,
 		.job_version = j->version, .status = INSTANCE_WAITING, .due_ms = due_ms, .expected_ms = due_ms,
-		.retries_left = j->spec.instance_retry_num, .exit_code = -1, .log_length = -1, .created_ms = now.at_ms,
+		.retries_left = j->spec.instance_retry_num, .lone = overlap_of(&j->spec) != OVERLAP_ALLOW, .exit_code = -1, .log_length = -1, .created_ms = now.at_ms,
 		.modified_ms = now.at_ms };
 	struct action changed = { .kind = ACTION_CHANGED, .instance_id = i.id };
 	int r;
@@ -112,7 +112,8 @@ stop_live(struct core *c, struct instance *i, struct live *l, enum instance_stat
 		i->stop_ms = now.at_ms;
 		i->modified_ms = now.at_ms;
 		/* Java's API expects the end at once; a pj instance has ended when its worker says so. */
-		r = l->is_pj ? instance_update(c->db, i, e) : move_finish(c, i, to, to == INSTANCE_STOPPED ? TEXT_STOPPED : i->result, now, e);
+		r = l->is_pj ? instance_update(c->db, i, e) : move_finish(c, i, to,
+		    to == INSTANCE_STOPPED ? move_stop_text(i) : i->result, now, e);
 		if (r < 0)
 			return -1;
 	}
@@ -143,7 +144,7 @@ user_stop(struct core *c, struct instance *i, enum instance_status to, struct no
 		break;
 	}
 	i->stop_ms = now.at_ms;
-	return move_finish(c, i, INSTANCE_STOPPED, TEXT_STOPPED, now, e);
+	return move_finish(c, i, INSTANCE_STOPPED, move_stop_text(i), now, e);
 }
 
 static int
@@ -176,6 +177,16 @@ abandon(struct core *c, const struct live *l, struct now now, struct err *e)
 	return r;
 }
 
+/* Who asks for it by hand wants it now. */
+static int
+forget_deadline(struct core *c, int64_t id, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "UPDATE instance SET deadline_ms = NULL WHERE id = ? AND deadline_ms IS NOT NULL", e);
+
+	stmt_i64(s, 1, id);
+	return stmt_run(s, e);
+}
+
 static int
 retry(struct core *c, struct instance *i, struct now now, struct err *e)
 {
@@ -200,6 +211,8 @@ retry(struct core *c, struct instance *i, struct now now, struct err *e)
 	free(i->worker);
 	free(i->result);
 	i->worker = i->result = NULL;
+	if (forget_deadline(c, i->id, e) < 0)
+		return -1;
 	return move_requeue(c, i, now.at_ms, now, e);
 }
 

@@ -94,9 +94,10 @@ instance_insert(struct db *db, const struct instance *i, struct err *e)
 {
 	struct stmt *s = db_stmt(db, "INSERT INTO instance(id, job_version, status, due_ms, attempt, running_times,"
 	    " retries_left, worker, expected_ms, actual_ms, finished_ms, stop_ms, result, exit_code, signal, log_length,"
-	    " modified_ms, app_id, job_id, nominal_ms, job_params, instance_params, wf_instance_id, created_ms)"
+	    " modified_ms, app_id, job_id, nominal_ms, job_params, instance_params, wf_instance_id, created_ms, deadline_ms,"
+	    " lone)"
 	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,"
-	    " ?23, ?24)", e);
+	    " ?23, ?24, ?25, ?26)", e);
 
 	bind_changing(s, i);
 	stmt_i64(s, 18, i->app_id);
@@ -106,6 +107,8 @@ instance_insert(struct db *db, const struct instance *i, struct err *e)
 	stmt_text(s, 22, i->instance_params);
 	stmt_i64_or_null(s, 23, i->wf_instance_id, 0);
 	stmt_i64(s, 24, i->created_ms);
+	stmt_i64_or_null(s, 25, i->deadline_ms, NO_MS);
+	stmt_i64_or_null(s, 26, i->lone, 0);
 	return stmt_run(s, e);
 }
 

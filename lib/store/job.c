@@ -49,6 +49,13 @@ const struct job_field job_fields[] = {
 	TEXT("tz", NULL, tz, LIMIT_NAME),
 	WORD("gap", gap, "skip"),
 	WORD("fold", fold, "first"),
+	WORD("misfire", misfire, "once"),
+	NUM("misfire_window_ms", NULL, misfire_window_ms, 0),
+	NUM("misfire_max", NULL, misfire_max, 100),
+	NUM("misfire_rate", NULL, misfire_rate, 0),
+	WORD("overlap", overlap, "allow"),
+	NUM("deadline_ms", NULL, deadline_ms, 0),
+	NUM("jitter_ms", NULL, jitter_ms, 0),
 	{ NULL, NULL, FIELD_TEXT, 0, 0, NULL, 0 },
 };
 

@@ -34,6 +34,10 @@ struct job_spec { /* strings malloc'ed or NULL; time in ms */
 	char *on_lost;            /* rerun fail hold */
 	char *tz;                 /* an IANA zone; NULL: the server's */
 	char *gap, *fold;         /* names of enum sched_gap, enum sched_fold */
+	char *misfire;            /* once none all */
+	int64_t misfire_window_ms, misfire_max, misfire_rate; /* rate: a minute */
+	char *overlap;            /* allow skip queue replace */
+	int64_t deadline_ms, jitter_ms;
 };
 
 enum job_field_type { FIELD_TEXT, FIELD_I64, FIELD_I64_NULL /* 0 is NULL */, FIELD_REAL };

@@ -291,13 +291,15 @@ ends() { # ends CODE COMMAND...: stdout in $output, stderr in $err
 	say POST_pj_1_job_add 200 '{"id":7,"name":"n"}'
 	ends 0 c job add 'my job' --at '2026-11-21T10:00:00+01:00' --retries 3 --retry-delay 1m --time-limit 1h \
 	    --max-instances 1 --on-lost fail --tag t --description d --workers a,b --start @5 --min-cpu 0.5 --disabled \
-	    --tz Europe/Berlin --gap run-after --fold both --field 'log_config={"type":1}' -- prog '' 'a b' "it's" '日本'
+	    --tz Europe/Berlin --gap run-after --fold both --misfire all --misfire-window 1h --misfire-max 5 \
+	    --misfire-rate 6 --overlap queue --deadline 10m --jitter 30s --field 'log_config={"type":1}' -- prog '' 'a b' "it's" '日本'
 	assert_eq "$output" '#7'
 	assert_eq "$(tail -n 1 "$CAN/log" | jq -cS .)" "$(jq -cS . <<-'JSON'
 		{"app":"default","name":"my job","enable":false,"time_type":"CRON","time_expr":"@at 2026-11-21T09:00:00Z",
 		"instance_retry_num":3,"retry_delay_ms":60000,"time_limit_ms":3600000,"max_instance_num":1,"on_lost":"fail",
 		"tag":"t","description":"d","designated_workers":"a,b","start_ms":5000,"min_cpu_cores":0.5,
-		"tz":"Europe/Berlin","gap":"run-after","fold":"both",
+		"tz":"Europe/Berlin","gap":"run-after","fold":"both","misfire":"all","misfire_window_ms":3600000,
+		"misfire_max":5,"misfire_rate":6,"overlap":"queue","deadline_ms":600000,"jitter_ms":30000,
 		"log_config":{"type":1},"command":["prog","","a b","it's","日本"]}
 	JSON
 	)"

@@ -306,6 +306,8 @@ ids_never_repeat(void **state)
 	/* A new start that knows the last one goes on above it, whatever the clock says. */
 	idgen_init(&g, 3, last);
 	assert_true(idgen_next(&g, at - 86400000) > last);
+	last = idgen_next(&g, at);
+	assert_true(idgen_next(&g, at + 70LL * 366 * 86400 * 1000) == last + 1); /* behind the last of the ids: borrowed */
 	/* Also when another server's number stood in it. */
 	idgen_init(&g, 1, last);
 	assert_true(idgen_next(&g, at - 86400000) > last);

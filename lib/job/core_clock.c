@@ -1,0 +1,165 @@
+/* A wall clock that was set. Forward is no business of this file: what is past then is a misfire, and the job's policy
+ * decides. Backward, the rows hold times that are still to come again:
+ *
+ *   - what ran keeps its instance, and the unique index keeps it from running twice;
+ *   - what was left out because the clock was ahead has not been missed: its range is taken back to the present, and the
+ *     job's trigger with it;
+ *   - what waits is due after the delay that it was given, and not before its nominal time.
+ *
+ * Looked for at the start too: the clock may have been set while nobody looked. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "job/core_int.h"
+
+struct ahead { /* a row of `skipped` that was written at a time to come */
+	int64_t id, job_id, version, first_ms, last_ms;
+};
+
+void
+core_clock_jumped(struct core *c, int64_t delta_ms)
+{
+	log_info("clock_set", "ms=%" PRId64 " then=%s", delta_ms, delta_ms < 0 ? "what-ran-is-not-run-again" :
+	    "what-is-past-is-a-misfire");
+	c->rewind = c->rewind || delta_ms < 0;
+	c->went_back = c->went_back || delta_ms < 0;
+}
+
+static int
+read_ahead(struct core *c, int64_t now_ms, struct ahead *a, int max, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "SELECT id, job_id, job_version, first_ms, last_ms FROM skipped WHERE at_ms > ?"
+	    " ORDER BY at_ms LIMIT ?", e);
+	int n = 0, r = 0;
+
+	stmt_i64(s, 1, now_ms);
+	stmt_i64(s, 2, max);
+	while (n < max && (r = stmt_step(s, e)) == 1)
+		a[n++] = (struct ahead){ stmt_col_i64(s, 0), stmt_col_i64(s, 1), stmt_col_i64(s, 2), stmt_col_i64(s, 3),
+			stmt_col_i64(s, 4) };
+	stmt_reset(s);
+	return r < 0 ? -1 : n;
+}
+
+/* The part of the range that is past by the new clock, too. */
+static int
+cut(struct core *c, const struct ahead *a, struct now now, struct err *e)
+{
+	const struct version *v = job_version_get(c, a->job_id, a->version, e);
+	int64_t last = a->last_ms, n = 0;
+	struct stmt *s;
+
+	if (v == NULL)
+		return -1;
+	if (a->first_ms > now.at_ms) {
+		s = db_stmt(c->db, "DELETE FROM skipped WHERE id = ?", e);
+		stmt_i64(s, 1, a->id);
+		return stmt_run(s, e);
+	}
+	if (a->last_ms > now.at_ms && v->sched != NULL) {
+		n = sched_count(v->sched, a->first_ms, now.at_ms, INT64_MAX, NULL, &last);
+		last = n > 0 ? last : a->first_ms;
+	}
+	s = db_stmt(c->db, "UPDATE skipped SET at_ms = ?2, last_ms = ?3, count = CASE WHEN last_ms = ?3 THEN count ELSE ?4 END"
+	    " WHERE id = ?1", e);
+	stmt_i64(s, 1, a->id);
+	stmt_i64(s, 2, now.at_ms);
+	stmt_i64(s, 3, last);
+	stmt_i64(s, 4, n + 1);
+	return stmt_run(s, e);
+}
+
+/* The job's trigger back to the first time that is to come. */
+static int
+back(struct core *c, const struct ahead *a, struct now now, struct err *e)
+{
+	const struct version *v;
+	struct job j;
+	int64_t next = 0;
+
+	if (a->last_ms <= now.at_ms)
+		return 0;
+	if (job_get(c->db, a->job_id, &j, e) < 0)
+		return -1;
+	if (j.status == JOB_ENABLED) {
+		v = job_version_get(c, j.id, j.version, e);
+		if (v == NULL) {
+			job_fini(&j);
+			return -1;
+		}
+		next = job_next_after(v->sched, &v->job.spec, now.at_ms);
+	}
+	if (next != 0 && next < j.next_trigger_ms) {
+		log_info("trigger_moved", "job=%" PRId64 " from_ms=%" PRId64 " to_ms=%" PRId64, j.id, j.next_trigger_ms, next);
+		c->next_trigger_ms = INT64_MIN;
+		job_fini(&j);
+		return job_set_next(c->db, a->job_id, next, e);
+	}
+	job_fini(&j);
+	return 0;
+}
+
+static int
+waiting(struct core *c, struct now now, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "UPDATE instance SET due_ms = max(coalesce(nominal_ms, 0), ?1 + max(0, due_ms -"
+	    " modified_ms)), modified_ms = ?1 WHERE status = 1 AND modified_ms > ?1", e);
+
+	stmt_i64(s, 1, now.at_ms);
+	if (stmt_run(s, e) < 0)
+		return -1;
+	return db_changes(c->db) > 0 ? queue_load(c, e) : 0;
+}
+
+/* When a second-level job is launched anew: looked at now, it is launched if it does not run. */
+static int
+launches(struct core *c, struct now now, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "UPDATE job SET next_trigger_ms = ?1 WHERE status = 1 AND next_trigger_ms > ?1 AND EXISTS"
+	    " (SELECT 1 FROM job_version v WHERE v.job_id = job.id AND v.version = job.version AND v.time_type IN (3, 4)"
+	    " AND job.next_trigger_ms IS NOT v.end_ms AND coalesce(v.start_ms, 0) <= ?1)", e);
+
+	stmt_i64(s, 1, now.at_ms);
+	if (stmt_run(s, e) < 0)
+		return -1;
+	c->next_trigger_ms = INT64_MIN;
+	c->went_back = false;
+	return 0;
+}
+
+static int
+rewind_rows(struct core *c, struct now now, struct ahead *a, struct err *e)
+{
+	int n = read_ahead(c, now.at_ms, a, c->conf.batch, e);
+
+	for (int i = 0; i < n; i++)
+		if (cut(c, &a[i], now, e) < 0 || back(c, &a[i], now, e) < 0)
+			return -1;
+	if (n < 0 || (n < c->conf.batch && waiting(c, now, e) < 0) || (c->went_back && launches(c, now, e) < 0))
+		return -1;
+	return n == c->conf.batch;
+}
+
+int
+clock_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e)
+{
+	struct ahead *a;
+	int r;
+
+	if (!c->rewind)
+		return 0;
+	a = calloc((size_t)c->conf.batch, sizeof *a);
+	if (a == NULL)
+		return core_nomem(e);
+	c->wrote = true;
+	r = rewind_rows(c, now, a, e);
+	free(a);
+	if (r < 0)
+		return -1;
+	c->rewind = r == 1;
+	if (r == 1)
+		wake->at_ms = now.at_ms;
+	return 0;
+}

@@ -1,0 +1,129 @@
+/* Instances of one job that would run at the same time. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "job/core_int.h"
+#include "job/state.h"
+
+const char *const overlap_names[] = { [OVERLAP_ALLOW] = "allow", [OVERLAP_SKIP] = "skip", [OVERLAP_QUEUE] = "queue",
+	[OVERLAP_REPLACE] = "replace", NULL };
+
+enum overlap
+overlap_of(const struct job_spec *spec)
+{
+	for (int i = 0; spec->overlap != NULL && overlap_names[i] != NULL; i++)
+		if (strcmp(overlap_names[i], spec->overlap) == 0)
+			return (enum overlap)i;
+	return OVERLAP_ALLOW;
+}
+
+int
+overlap_busy(struct core *c, int64_t job_id, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "SELECT EXISTS (SELECT 1 FROM instance WHERE job_id = ?1 AND status IN (2, 3))"
+	    " OR EXISTS (SELECT 1 FROM instance WHERE job_id = ?1 AND status = 1 AND lone = 1)", e);
+	int r;
+
+	stmt_i64(s, 1, job_id);
+	if (stmt_step(s, e) != 1)
+		return -1;
+	r = stmt_col_i64(s, 0) != 0;
+	stmt_reset(s);
+	return r;
+}
+
+/* The lowest id behind after_id that the statement finds; 0 none. ?1 job, ?2 this instance, ?3 now, ?4 after_id. */
+static int
+find(struct core *c, const char *sql, const struct instance *i, struct now now, int64_t after_id, int64_t *out,
+    struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, sql, e);
+	int r;
+
+	stmt_i64(s, 1, i->job_id);
+	stmt_i64(s, 2, i->id);
+	stmt_i64(s, 3, now.at_ms);
+	stmt_i64(s, 4, after_id);
+	r = stmt_step(s, e);
+	*out = r == 1 ? stmt_col_i64(s, 0) : 0;
+	stmt_reset(s);
+	return r < 0 ? -1 : 0;
+}
+
+#define RUNNING "SELECT id FROM instance WHERE job_id = ?1 AND status IN (2, 3) AND id <> ?2 AND ?3 AND id > ?4 ORDER BY id"
+/* An older one that waits for its retry is not at its end either. Only older ones: two never wait for each other. */
+#define RETRIED "SELECT id FROM instance WHERE job_id = ?1 AND status = 1 AND lone = 1 AND id < ?2 AND attempt > 0 AND ?3" \
+	" AND id > ?4 ORDER BY id"
+#define OLDER "SELECT id FROM instance WHERE job_id = ?1 AND status = 1 AND lone = 1 AND id < ?2 AND (attempt > 0 OR" \
+	" due_ms <= ?3) AND id > ?4 ORDER BY id"
+#define NEWER "SELECT id FROM instance WHERE job_id = ?1 AND status = 1 AND lone = 1 AND id > ?2 AND due_ms <= ?3" \
+	" AND id > ?4 ORDER BY id"
+
+static int
+queue(struct core *c, const struct instance *i, struct now now, struct err *e)
+{
+	int64_t other;
+
+	if (find(c, RUNNING, i, now, 0, &other, e) < 0)
+		return -1;
+	if (other == 0 && find(c, RETRIED, i, now, 0, &other, e) < 0)
+		return -1;
+	return other == 0;
+}
+
+/* Ends every instance that the statement finds; *n counts them. */
+static int
+end_all(struct core *c, const char *sql, const struct instance *i, struct now now, int *n, struct err *e)
+{
+	int64_t id = 0;
+	int r = 0;
+
+	for (*n = 0; r == 0 && (r = find(c, sql, i, now, id, &id, e)) == 0 && id != 0; ++*n) {
+		struct instance o;
+
+		if (instance_get(c->db, id, &o, e) < 0)
+			return -1;
+		if (o.status == INSTANCE_WAITING)
+			r = move_finish(c, &o, INSTANCE_CANCELED, TEXT_REPLACED, now, e);
+		else if (o.stop_ms == NO_MS)
+			r = move_set_text(&o.result, TEXT_REPLACED, e) < 0 ? -1 : user_stop(c, &o, INSTANCE_STOPPED, now, e);
+		instance_fini(&o);
+	}
+	return r;
+}
+
+static int
+replace(struct core *c, struct instance *i, struct now now, struct err *e)
+{
+	int64_t newer;
+	int waiting, running;
+
+	if (find(c, NEWER, i, now, 0, &newer, e) < 0)
+		return -1;
+	if (newer != 0)
+		return move_finish(c, i, INSTANCE_CANCELED, TEXT_REPLACED, now, e) < 0 ? -1 : 2;
+	if (end_all(c, OLDER, i, now, &waiting, e) < 0 || end_all(c, RUNNING, i, now, &running, e) < 0)
+		return -1;
+	if (running == 0)
+		return 1;
+	/* On a Java worker it has ended already, as far as the rows say. */
+	if (find(c, RUNNING, i, now, 0, &newer, e) < 0)
+		return -1;
+	return newer == 0;
+}
+
+int
+overlap_enter(struct core *c, struct instance *i, const struct job_spec *spec, struct now now, struct err *e)
+{
+	switch (overlap_of(spec)) {
+	case OVERLAP_ALLOW:
+	case OVERLAP_SKIP: /* was decided when it fired; one by hand was asked for */
+		return 1;
+	case OVERLAP_QUEUE:
+		return queue(c, i, now, e);
+	case OVERLAP_REPLACE:
+		return replace(c, i, now, e);
+	}
+	return 1;
+}

@@ -1,0 +1,534 @@
+/* Misfire, overlap, deadline, jitter, and clocks that are set: each nominal time gets exactly one verdict. */
+#include "core_rig.h"
+
+#define MIN 60000LL
+#define HOUR (60 * MIN)
+#define DAY (24 * HOUR)
+#define YEARS70 (25567 * DAY)
+
+static void
+word(char **at, const char *text)
+{
+	free(*at);
+	*at = strdup(text);
+}
+
+static struct job_spec
+minutely(const char *misfire)
+{
+	struct job_spec s = rig_spec("job", TIME_CRON, "0 * * * * ?");
+
+	word(&s.misfire, misfire);
+	return s;
+}
+
+/* Every minute up to the next trigger has one verdict: as many as there are, none twice. */
+static void
+each_minute_once(struct rig *r)
+{
+	int64_t next = rig_sql(r, "SELECT next_trigger_ms FROM job"), n = (next - T0) / MIN - 1;
+
+	assert_int_equal(rig_sql(r, "SELECT (SELECT count(*) FROM instance WHERE nominal_ms < (SELECT next_trigger_ms FROM job))"
+	    " + (SELECT coalesce(sum(count), 0) FROM skipped)"), n);
+	assert_int_equal(rig_sql(r, "SELECT count(*) FROM skipped s JOIN instance i ON i.nominal_ms BETWEEN s.first_ms AND"
+	    " s.last_ms"), 0);
+	assert_int_equal(rig_sql(r, "SELECT count(*) FROM skipped a JOIN skipped b ON a.id < b.id AND a.first_ms <= b.last_ms"
+	    " AND b.first_ms <= a.last_ms"), 0);
+	assert_int_equal(rig_sql(r, "SELECT count(*) FROM skipped WHERE count <> (last_ms - first_ms) / 60000 + 1"), 0);
+	assert_int_equal(rig_sql(r, "SELECT count(*) FROM instance WHERE actual_ms < nominal_ms"), 0);
+}
+
+static void
+away(struct rig *r, int64_t ms)
+{
+	rig_pass(r, ms);
+	rig_restart(r);
+	rig_beat(r, PJ, true, false);
+	for (int i = 0; i < 200; i++) {
+		rig_tick(r);
+		rig_succeed_all(r);
+		if (r->wake.at_ms > r->now.at_ms)
+			break;
+	}
+}
+
+static void
+misfire_policies(void **state)
+{
+	static const struct {
+		const char *misfire;
+		int64_t window, max, n, first; /* how many run of 60 past minutes, the first of them */
+	} t[] = {
+		{ "once", 0, 100, 1, 1 }, { "once", 10 * MIN, 100, 1, 50 }, { "once", 5 * SEC, 100, 1, 60 },
+		{ "none", 0, 100, 1, 60 }, { "all", 0, 100, 60, 1 }, { "all", 0, 7, 7, 54 }, { "all", 20 * MIN, 100, 21, 40 },
+		{ "all", 20 * MIN, 5, 5, 56 },
+	};
+
+	for (size_t k = 0; k < sizeof t / sizeof t[0]; k++) {
+		struct rig r;
+		struct job_spec s = minutely(t[k].misfire);
+
+		rig_open(&r, NULL);
+		s.misfire_window_ms = t[k].window;
+		s.misfire_max = t[k].max;
+		rig_save(&r, 0, s, true);
+		away(&r, 60 * MIN);
+		assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance"), t[k].n);
+		assert_int_equal(rig_sql(&r, "SELECT min(nominal_ms) FROM instance"), T0 + t[k].first * MIN);
+		assert_int_equal(rig_sql(&r, "SELECT count(*) FROM skipped WHERE reason <> 'missed'"), 0);
+		assert_int_equal(rig_sql(&r, "SELECT next_trigger_ms FROM job"), T0 + 61 * MIN);
+		each_minute_once(&r);
+		rig_run_until(&r, T0 + 70 * MIN, true);
+		rig_succeed_all(&r);
+		assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance"), t[k].n + 10);
+		each_minute_once(&r);
+		rig_close(&r);
+	}
+}
+
+static void
+none_leaves_out_what_is_late(void **state)
+{
+	struct rig r;
+
+	rig_open(&r, NULL);
+	rig_save(&r, 0, minutely("none"), true);
+	away(&r, 60 * MIN + 11 * SEC);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance"), 0);
+	assert_int_equal(rig_sql(&r, "SELECT count FROM skipped"), 60);
+	rig_run_until(&r, T0 + 61 * MIN, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT nominal_ms FROM instance"), T0 + 61 * MIN);
+	each_minute_once(&r);
+	rig_close(&r);
+}
+
+static void
+all_at_a_rate(void **state)
+{
+	struct rig r;
+	struct job_spec s = minutely("all");
+
+	rig_open(&r, NULL);
+	s.misfire_rate = 6;
+	rig_save(&r, 0, s, true);
+	away(&r, 90 * MIN);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 5"), 2); /* the oldest, and the one in time */
+	rig_run_until(&r, T0 + 106 * MIN, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 5"), 106);
+	/* 89 that are late, 10 s between them; the regular ones come in time beside them. */
+	assert_int_equal(rig_sql(&r, "SELECT max(n) FROM (SELECT count(*) AS n FROM instance WHERE nominal_ms < 1763683200000 +"
+	    " 90 * 60000 GROUP BY actual_ms / 60000)"), 6);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE nominal_ms >= 1763683200000 + 90 * 60000 AND"
+	    " actual_ms > nominal_ms"), 0);
+	each_minute_once(&r);
+	rig_close(&r);
+}
+
+static void
+disabled_is_no_misfire(void **state)
+{
+	struct rig r;
+	int64_t id;
+
+	rig_open(&r, NULL);
+	id = rig_save(&r, 0, minutely("all"), true);
+	assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, id, JOB_DISABLED, &r.e)), 0);
+	away(&r, 60 * MIN + 30 * SEC);
+	assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, id, JOB_ENABLED, &r.e)), 0);
+	rig_run_until(&r, T0 + 62 * MIN, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance"), 2);
+	assert_int_equal(rig_sql(&r, "SELECT count FROM skipped WHERE reason = 'disabled'"), 60);
+	each_minute_once(&r);
+	rig_close(&r);
+}
+
+/* --- overlap ----------------------------------------------------------------------------------------------------- */
+
+static int64_t
+overlapping(struct rig *r, const char *overlap)
+{
+	struct job_spec s = minutely("once");
+	int64_t id;
+
+	rig_open(r, NULL);
+	word(&s.overlap, overlap);
+	r->conf.report_timeout_ms = HOUR;
+	core_set_timeouts(r->core, &r->conf);
+	id = rig_save(r, 0, s, true);
+	rig_run_until(r, T0 + MIN, false);
+	assert_int_equal(r->n_act, 1); /* the first one runs, and goes on */
+	rig_answer(r, ACTION_RUN, r->act[0].instance_id, 1, MESSAGE_ACCEPTED);
+	return id;
+}
+
+static void
+hear(struct rig *r, int64_t id)
+{
+	rig_say(r, id, INSTANCE_RUNNING, true, 1, NULL);
+}
+
+static void
+overlap_skip(void **state)
+{
+	struct rig r;
+	int64_t first, hand;
+
+	overlapping(&r, "skip");
+	first = r.act[0].instance_id;
+	rig_forget(&r);
+	for (int i = 2; i <= 5; i++) {
+		rig_run_until(&r, T0 + i * MIN, false);
+		hear(&r, first);
+	}
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance"), 1);
+	assert_int_equal(rig_sql(&r, "SELECT count FROM skipped WHERE reason = 'overlap'"), 4); /* one row */
+	hand = rig_start(&r, 1); /* by hand it was asked for */
+	rig_tick(&r);
+	assert_int_equal(rig_get(&r, hand).status, INSTANCE_SENT);
+	rig_succeed_all(&r);
+	rig_say(&r, first, INSTANCE_SUCCEED, true, 1, "ok");
+	rig_run_until(&r, T0 + 6 * MIN, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT max(nominal_ms) FROM instance"), T0 + 6 * MIN);
+	each_minute_once(&r);
+	rig_close(&r);
+}
+
+static void
+overlap_queue(void **state)
+{
+	struct rig r;
+	int64_t running;
+
+	overlapping(&r, "queue");
+	running = r.act[0].instance_id;
+	rig_forget(&r);
+	for (int i = 2; i <= 4; i++) {
+		rig_run_until(&r, T0 + i * MIN + 1, false);
+		hear(&r, running);
+	}
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 1"), 3);
+	for (int i = 2; i <= 4; i++) { /* in order, each at the end of the one before */
+		rig_forget(&r);
+		rig_say(&r, running, INSTANCE_SUCCEED, true, 1, "ok");
+		rig_tick(&r);
+		assert_int_equal(r.n_act, 1);
+		running = r.act[0].instance_id;
+		assert_int_equal(rig_get(&r, running).nominal_ms, T0 + i * MIN);
+		rig_answer(&r, ACTION_RUN, running, 1, MESSAGE_ACCEPTED);
+	}
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM skipped"), 0);
+	rig_close(&r);
+}
+
+static void
+overlap_queue_waits_for_a_retry(void **state)
+{
+	struct rig r;
+	struct job_spec s = minutely("once");
+	int64_t first;
+
+	rig_open(&r, NULL);
+	word(&s.overlap, "queue");
+	s.instance_retry_num = 1;
+	s.retry_delay_ms = 90 * SEC;
+	rig_save(&r, 0, s, true);
+	rig_run_until(&r, T0 + MIN, false);
+	first = r.act[0].instance_id;
+	rig_answer(&r, ACTION_RUN, first, 1, MESSAGE_ACCEPTED);
+	rig_say(&r, first, INSTANCE_FAILED, true, 1, "no");
+	rig_forget(&r);
+	rig_run_until(&r, T0 + 2 * MIN + 10 * SEC, false);
+	assert_int_equal(r.n_act, 0); /* the second one is due, the first not at its end */
+	rig_run_until(&r, T0 + 2 * MIN + 31 * SEC, false);
+	rig_expect(&r, ACTION_RUN, first, 2, PJ);
+	rig_close(&r);
+}
+
+static void
+overlap_replace(void **state)
+{
+	struct rig r;
+	struct report rep;
+	int64_t first, third;
+
+	overlapping(&r, "replace");
+	first = r.act[0].instance_id;
+	rig_forget(&r);
+	rig_run_until(&r, T0 + 2 * MIN + 1, false);
+	rig_expect(&r, ACTION_STOP, first, 1, PJ);
+	rig_answer(&r, ACTION_STOP, first, 1, MESSAGE_ACCEPTED);
+	hear(&r, first);
+	rig_run_until(&r, T0 + 3 * MIN + 1, false); /* it takes its time: the third takes the place of the second */
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 3"), 1);
+	rep = rig_report_of(&r, first, INSTANCE_FAILED, true, 1);
+	rep.stopped = true;
+	rig_report(&r, &rep);
+	rig_forget(&r);
+	rig_tick(&r);
+	assert_int_equal(r.n_act, 1);
+	third = r.act[0].instance_id;
+	assert_int_equal(rig_get(&r, third).nominal_ms, T0 + 3 * MIN);
+	assert_int_equal(rig_get(&r, first).status, INSTANCE_STOPPED);
+	assert_string_equal(rig_get(&r, first).result, "replaced by a newer instance");
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 9 AND result = 'replaced by a newer instance'"
+	    " AND nominal_ms = 1763683200000 + 120000"), 1);
+	each_minute_once(&r);
+	rig_close(&r);
+}
+
+/* --- deadline, jitter -------------------------------------------------------------------------------------------- */
+
+static void
+deadline_when_late(void **state)
+{
+	struct rig r;
+	struct job_spec s = minutely("all");
+
+	rig_open(&r, NULL);
+	s.deadline_ms = 5 * MIN;
+	rig_save(&r, 0, s, true);
+	away(&r, 60 * MIN);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance"), 6);
+	assert_int_equal(rig_sql(&r, "SELECT count FROM skipped WHERE reason = 'deadline'"), 54);
+	each_minute_once(&r);
+	rig_close(&r);
+}
+
+static void
+deadline_while_waiting(void **state)
+{
+	struct rig r;
+	struct job_spec s = minutely("once");
+	int64_t id;
+
+	rig_open(&r, NULL);
+	s.deadline_ms = 90 * SEC;
+	rig_save(&r, 0, s, true);
+	rig_beat(&r, PJ, true, true); /* no room, ever */
+	for (int i = 1; i <= 150; i++) {
+		rig_pass(&r, SEC);
+		rig_beat(&r, PJ, true, true);
+		rig_tick(&r);
+		if (i == 149)
+			assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 1"), 2);
+	}
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 1"), 2);
+	assert_int_equal(r.wake.at_ms, T0 + 150 * SEC + 1);
+	rig_pass(&r, 1);
+	rig_tick(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 9 AND result = 'deadline passed'"), 1);
+	id = rig_sql(&r, "SELECT id FROM instance WHERE status = 9");
+	/* Asked for by hand, it starts however late it is. */
+	assert_int_equal(EVENT(&r, core_instance_retry(r.core, r.now, r.app, id, &r.e)), 0);
+	rig_pass(&r, SEC);
+	rig_beat(&r, PJ, true, false);
+	rig_tick(&r);
+	assert_int_equal(rig_get(&r, id).status, INSTANCE_SENT);
+	rig_close(&r);
+}
+
+static void
+jitter_is_stable(void **state)
+{
+	static const char *const names[] = { "a", "b", "c", "d" };
+	int64_t late[4], seen = 0;
+	struct rig r;
+
+	rig_open(&r, NULL);
+	for (int k = 0; k < 4; k++) {
+		struct job_spec s = minutely("once");
+
+		word(&s.name, names[k]);
+		s.jitter_ms = 40 * SEC;
+		rig_save(&r, 0, s, true);
+	}
+	rig_run_until(&r, T0 + 4 * MIN - 1, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance"), 12);
+	for (int k = 0; k < 4; k++) {
+		char sql[160];
+
+		snprintf(sql, sizeof sql, "SELECT max(actual_ms - nominal_ms) FROM instance WHERE job_id = %d", k + 1);
+		late[k] = rig_sql(&r, sql);
+		snprintf(sql, sizeof sql, "SELECT min(actual_ms - nominal_ms) FROM instance WHERE job_id = %d", k + 1);
+		assert_int_equal(rig_sql(&r, sql), late[k]);
+		assert_true(late[k] >= 0 && late[k] <= 40 * SEC);
+		seen |= late[k] - late[0];
+	}
+	assert_true(seen != 0); /* not all at once */
+	rig_close(&r);
+}
+
+static void
+refused(void **state)
+{
+	static const struct {
+		const char *column, *word, *text;
+		int64_t n;
+	} t[] = {
+		{ "misfire", "twice", "misfire: twice is not one of once, none, all", 0 },
+		{ "overlap", "maybe", "overlap: maybe is not one of allow, skip, queue, replace", 0 },
+		{ "misfire_max", NULL, "misfire_max: 0", 0 }, { "misfire_rate", NULL, "misfire_rate", -1 },
+		{ "deadline_ms", NULL, "deadline_ms", -1 }, { "jitter_ms", NULL, "longer than deadline_ms", 2000 },
+	};
+	struct rig r;
+
+	rig_open(&r, NULL);
+	for (size_t k = 0; k < sizeof t / sizeof t[0]; k++) {
+		struct job_spec s = minutely("once");
+		int64_t id;
+
+		s.deadline_ms = 1000;
+		for (const struct job_field *f = job_fields; f->column != NULL; f++)
+			if (strcmp(f->column, t[k].column) == 0 && t[k].word != NULL)
+				word((char **)((uintptr_t)&s + f->offset), t[k].word);
+			else if (strcmp(f->column, t[k].column) == 0)
+				*(int64_t *)((uintptr_t)&s + f->offset) = t[k].n;
+		err_clear(&r.e);
+		assert_int_equal(EVENT(&r, core_job_save(r.core, r.now, r.app, 0, &s, true, &id, &r.e)), -1);
+		assert_int_equal(r.e.code, ERR_DATA);
+		if (strstr(r.e.msg, t[k].text) == NULL)
+			fail_msg("%s: not in: %s", t[k].text, r.e.msg);
+		job_spec_fini(&s);
+	}
+	rig_close(&r);
+}
+
+/* --- the clock is set -------------------------------------------------------------------------------------------- */
+
+static void
+jump(struct rig *r, int64_t ms, bool restart)
+{
+	r->now.at_ms += ms;
+	if (restart)
+		rig_restart(r);
+	else
+		core_clock_jumped(r->core, ms);
+	rig_beat(r, PJ, true, false);
+	rig_tick(r);
+	rig_succeed_all(r);
+}
+
+static void
+there_and_back(int64_t ms, const char *misfire, bool restart)
+{
+	struct rig r;
+	int64_t ran, jumped;
+
+	rig_open(&r, NULL);
+	rig_save(&r, 0, minutely(misfire), true);
+	rig_run_until(&r, T0 + 10 * MIN + 30 * SEC, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance"), 10);
+	jump(&r, ms, restart); /* forward: a misfire */
+	for (int i = 0; i < 10; i++) {
+		rig_tick(&r);
+		rig_succeed_all(&r);
+	}
+	jumped = rig_sql(&r, "SELECT count(*) FROM instance") - 10;
+	assert_int_equal(jumped, strcmp(misfire, "once") == 0 ? 1 : strcmp(misfire, "none") == 0 ? 0 : ms == HOUR ? 60 : 100);
+	each_minute_once(&r);
+	rig_run_until(&r, r.now.at_ms + 2 * MIN, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance"), 10 + jumped + 2);
+	ran = rig_sql(&r, "SELECT count(*) FROM instance WHERE nominal_ms > 1763683200000 + 12 * 60000 + 30000");
+	jump(&r, -ms, restart); /* and back: what ran does not run again, what was only missed is to come */
+	rig_run_until(&r, T0 + 20 * MIN, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE nominal_ms <= 1763683200000 + 20 * 60000") +
+	    rig_sql(&r, "SELECT coalesce(sum(count), 0) FROM skipped"), 20);
+	assert_int_equal(rig_sql(&r, "SELECT next_trigger_ms FROM job"), T0 +
+	    (strcmp(misfire, "all") == 0 && ms == HOUR ? 73 : 21) * MIN); /* then all of them ran */
+	assert_int_equal(rig_sql(&r, "SELECT count(*) - count(DISTINCT nominal_ms) FROM instance"), 0);
+	assert_true(rig_sql(&r, "SELECT count(*) FROM attempt") == rig_sql(&r, "SELECT count(*) FROM instance"));
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE actual_ms < nominal_ms"), 0);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status <> 5"), 0);
+	rig_run_until(&r, T0 + 80 * MIN, true);
+	rig_succeed_all(&r);
+	each_minute_once(&r);
+	assert_true(ran >= 0);
+	rig_close(&r);
+}
+
+static void
+clock_set_there_and_back(void **state)
+{
+	static const char *const misfire[] = { "once", "none", "all" };
+
+	for (int k = 0; k < 12; k++)
+		there_and_back(k % 4 < 2 ? HOUR : YEARS70, misfire[k / 4], k % 2 == 1);
+}
+
+static void
+back_and_there(int64_t ms, bool restart)
+{
+	struct rig r;
+	int64_t n;
+
+	rig_open(&r, NULL);
+	rig_save(&r, 0, minutely("once"), true);
+	rig_run_until(&r, T0 + 10 * MIN + 30 * SEC, true);
+	rig_succeed_all(&r);
+	jump(&r, -ms, restart);
+	rig_run_until(&r, r.now.at_ms + 30 * MIN, true); /* before its time again: nothing */
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance"), 10);
+	jump(&r, ms, restart); /* 40:30 */
+	n = rig_sql(&r, "SELECT count(*) FROM instance");
+	assert_int_equal(n, 11);
+	assert_int_equal(rig_sql(&r, "SELECT count FROM skipped"), 29);
+	each_minute_once(&r);
+	rig_close(&r);
+}
+
+static void
+clock_set_back_and_there(void **state)
+{
+	for (int k = 0; k < 4; k++)
+		back_and_there(k < 2 ? HOUR : 50 * 365 * DAY, k % 2 == 1);
+}
+
+/* What waits for its retry when the clock goes back waits for the delay, not for years. */
+static void
+a_retry_waits_no_longer(void **state)
+{
+	struct rig r;
+	struct job_spec s = rig_spec("job", TIME_API, NULL);
+	int64_t id, job;
+
+	rig_open(&r, NULL);
+	s.instance_retry_num = 1;
+	s.retry_delay_ms = 30 * SEC;
+	job = rig_save(&r, 0, s, true);
+	jump(&r, YEARS70, false);
+	id = rig_start(&r, job);
+	rig_tick(&r);
+	rig_answer(&r, ACTION_RUN, id, 1, MESSAGE_ACCEPTED);
+	rig_say(&r, id, INSTANCE_FAILED, true, 1, "no");
+	rig_forget(&r);
+	jump(&r, -YEARS70, false);
+	rig_run_until(&r, r.now.at_ms + 29 * SEC, false);
+	assert_int_equal(r.n_act, 0);
+	rig_run_until(&r, r.now.at_ms + 2 * SEC, false);
+	rig_expect(&r, ACTION_RUN, id, 2, PJ);
+	rig_close(&r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(misfire_policies), cmocka_unit_test(none_leaves_out_what_is_late), cmocka_unit_test(all_at_a_rate),
+		cmocka_unit_test(disabled_is_no_misfire), cmocka_unit_test(overlap_skip), cmocka_unit_test(overlap_queue),
+		cmocka_unit_test(overlap_queue_waits_for_a_retry), cmocka_unit_test(overlap_replace),
+		cmocka_unit_test(deadline_when_late), cmocka_unit_test(deadline_while_waiting), cmocka_unit_test(jitter_is_stable),
+		cmocka_unit_test(refused), cmocka_unit_test(clock_set_there_and_back), cmocka_unit_test(clock_set_back_and_there),
+		cmocka_unit_test(a_retry_waits_no_longer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
