@@ -135,6 +135,8 @@ kind_name(enum route_kind k)
 		return "openapi";
 	case ROUTE_OPENAPI_FREE:
 		return "login";
+	case ROUTE_CONSOLE:
+		return "console";
 	case ROUTE_PJ:
 		return "app";
 	case ROUTE_PJ_ADMIN:

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "ask.h"
 #include "courier.h"
 #include "logstore.h"
 #include "passwords.h"
@@ -75,10 +76,12 @@ open_parts(struct server *s, struct err *e)
 	s->courier = courier_new(s);
 	s->remote = remote_new(s);
 	s->probes = probes_new(s);
+	s->asks = asks_new(s);
 	s->retain = retain_new(s);
 	if (s->logs == NULL || s->passwords == NULL)
 		return -1;
-	if (s->waiters == NULL || s->courier == NULL || s->remote == NULL || s->probes == NULL || s->retain == NULL)
+	if (s->waiters == NULL || s->courier == NULL || s->remote == NULL || s->probes == NULL || s->asks == NULL ||
+	    s->retain == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	return 0;
 }
@@ -142,6 +145,7 @@ free_parts(struct server *s)
 	http_client_free(s->client);
 	retain_free(s->retain);
 	probes_free(s->probes);
+	asks_free(s->asks);
 	remote_free(s->remote);
 	courier_free(s->courier);
 	waiters_free(s->waiters);

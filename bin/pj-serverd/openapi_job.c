@@ -299,5 +299,6 @@ const struct route openapi_job_routes[] = {
 	{ "POST", "/openApi/disableJob", ROUTE_OPENAPI, TAKES_PARAMS, true, disable_job },
 	{ "POST", "/openApi/deleteJob", ROUTE_OPENAPI, TAKES_PARAMS, true, delete_job },
 	{ "POST", "/openApi/runJob", ROUTE_OPENAPI, TAKES_PARAMS, true, run_job },
+	{ "GET", "/job/export", ROUTE_CONSOLE, TAKES_PARAMS, false, export_job },
 	{ NULL, NULL, ROUTE_OPEN, TAKES_PARAMS, false, NULL },
 };

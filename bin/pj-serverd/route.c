@@ -17,7 +17,7 @@
 /* --- the table ------------------------------------------------------------------------------------------------- */
 
 static const struct route *const tables[] = { openapi_instance_routes, openapi_job_routes, openapi_auth_routes,
-	openapi_query_routes,
+	openapi_query_routes, console_list_routes, console_detail_routes, console_log_routes, console_system_routes,
 	bootstrap_routes, ctl_instance_routes, ctl_job_routes, ctl_app_routes, ctl_server_routes };
 
 #define SORTED_MAX 128
@@ -279,12 +279,28 @@ is_openapi(const char *path)
 	return strncmp(path, "/openApi/", 9) == 0;
 }
 
+/* Who has not logged in to PowerJob's console is told this way; here the token of OpenAPI is the login. */
+static bool
+console_auth(struct call *c)
+{
+	struct refusal why;
+	struct err e = ERR_INIT;
+
+	if (!c->server->conf.server.openapi_auth || check_token(c->server, c->req, &c->app_id, &why) == 0)
+		return true;
+	call_fail(c, &e, ERR_AUTH, "PowerJobAuthException", "-100", "UserNotLoggedIn:%.300s", why.message);
+	reply_java_error(c, &e);
+	return false;
+}
+
 /* True: the caller may go on. The header says so on every answer, or the client sends the same call again. */
 static bool
 java_auth(struct call *c, const struct route *r, const char *path)
 {
 	struct refusal why;
 
+	if (r != NULL && r->kind == ROUTE_CONSOLE)
+		return console_auth(c);
 	if (!is_openapi(path))
 		return true;
 	if (!c->server->conf.server.openapi_auth) {

@@ -17,6 +17,7 @@ enum route_kind {
 	ROUTE_OPEN,         /* PowerJob's /server/...: nobody is asked who he is */
 	ROUTE_OPENAPI,      /* PowerJob's /openApi/...: token when server.openapi_auth is on */
 	ROUTE_OPENAPI_FREE, /* the two that give tokens */
+	ROUTE_CONSOLE,      /* the console's paths that read: as ROUTE_OPENAPI, with the console's failure */
 	ROUTE_PJ,           /* /pj/1/...: a token, or the local administrator */
 	ROUTE_PJ_ADMIN,     /* the local administrator only */
 };
@@ -47,7 +48,7 @@ struct route {
 };
 
 extern const struct route bootstrap_routes[], openapi_auth_routes[], openapi_job_routes[], openapi_instance_routes[],
-    openapi_query_routes[],
+    openapi_query_routes[], console_list_routes[], console_detail_routes[], console_log_routes[], console_system_routes[],
     ctl_app_routes[], ctl_job_routes[], ctl_instance_routes[], ctl_server_routes[]; /* ended by path NULL */
 
 void route_public(struct http_req *req, void *server);  /* listener 7700 */

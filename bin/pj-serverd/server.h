@@ -17,6 +17,7 @@
 #include "store/db.h"
 #include "time/tz.h"
 
+struct asks;
 struct courier;
 struct logstore;
 struct passwords;
@@ -44,6 +45,7 @@ struct server {
 	struct courier *courier;
 	struct remote *remote;
 	struct probes *probes;
+	struct asks *asks;
 	struct retain *retain;
 	struct loop_timer *wall_tick, *mono_tick, *drain;
 	struct core_wake wake;

@@ -262,6 +262,20 @@ instance_each(struct db *db, const struct instance_query *q, bool (*fn)(const st
 }
 
 int
+instance_count_running(struct db *db, int64_t app_id, int64_t *out, struct err *e)
+{
+	/* Said twice for the index of the live ones. */
+	struct stmt *s = db_stmt(db, "SELECT count(*) FROM instance WHERE status IN (2, 3) AND status = 3 AND app_id = ?", e);
+
+	stmt_i64(s, 1, app_id);
+	if (stmt_step(s, e) != 1)
+		return -1;
+	*out = stmt_col_i64(s, 0);
+	stmt_reset(s);
+	return 0;
+}
+
+int
 instance_count(struct db *db, const struct instance_query *q, int64_t *out, struct err *e)
 {
 	struct stmt *s = prepare_query(db, q, true, e);

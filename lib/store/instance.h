@@ -92,6 +92,7 @@ struct instance_query { /* zero members: no condition */
 };
 int instance_each(struct db *db, const struct instance_query *q, bool (*fn)(const struct instance *i, void *arg), void *arg,
     struct err *e);
+int instance_count_running(struct db *db, int64_t app_id, int64_t *out, struct err *e);
 int instance_count(struct db *db, const struct instance_query *q, int64_t *out, struct err *e);
 
 int attempt_insert(struct db *db, const struct attempt *a, struct err *e);
