@@ -22,7 +22,7 @@ public final class ClientTest {
     private static int number;
     private static int failed;
 
-    private static void test(String name, Callable<Void> body) {
+    static void test(String name, Callable<Void> body) {
         number++;
         try {
             body.call();
@@ -34,24 +34,24 @@ public final class ClientTest {
         }
     }
 
-    private static void equal(Object want, Object got, String what) {
+    static void equal(Object want, Object got, String what) {
         if (!Objects.equals(want, got)) {
             throw new AssertionError(what + ": wanted <" + want + ">, got <" + got + ">");
         }
     }
 
-    private static void holds(boolean condition, String what) {
+    static void holds(boolean condition, String what) {
         if (!condition) {
             throw new AssertionError(what);
         }
     }
 
-    private static <T> T data(ResultDTO<T> r) {
+    static <T> T data(ResultDTO<T> r) {
         holds(r.isSuccess(), "not successful: " + r.getMessage());
         return r.getData();
     }
 
-    private static SaveJobInfoRequest job(String name, String processor) {
+    static SaveJobInfoRequest job(String name, String processor) {
         SaveJobInfoRequest r = new SaveJobInfoRequest();
         r.setJobName(name);
         r.setTimeExpressionType(TimeExpressionType.API);
@@ -62,7 +62,7 @@ public final class ClientTest {
         return r;
     }
 
-    private static int waitFor(PowerJobClient c, long instance, int seconds) throws Exception {
+    static int waitFor(PowerJobClient c, long instance, int seconds) throws Exception {
         int status = 0;
 
         for (int i = 0; i < seconds * 20; i++) {
@@ -79,6 +79,8 @@ public final class ClientTest {
         String http = args[0], app = args[1], password = args[2];
         Path dir = Paths.get(args[3]);
         PowerJobClient c = new PowerJobClient(http, app, password);
+        FleetTest fleet = new FleetTest(c, dir);
+        fleet.start();
 
         test("a wrong password is refused", () -> {
             try {
@@ -212,6 +214,7 @@ public final class ClientTest {
             holds(!c.saveJob(r).isSuccess(), "a bad expression is refused");
             return null;
         });
+        fleet.check();
         c.close();
         System.out.println("1.." + number);
         System.exit(failed == 0 ? 0 : 1);

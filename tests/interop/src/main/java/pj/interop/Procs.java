@@ -3,9 +3,16 @@ package pj.interop;
 import java.nio.file.Files;
 import java.nio.file.Paths;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import tech.powerjob.worker.core.processor.ProcessResult;
 import tech.powerjob.worker.core.processor.TaskContext;
+import tech.powerjob.worker.core.processor.TaskResult;
 import tech.powerjob.worker.core.processor.sdk.BasicProcessor;
+import tech.powerjob.worker.core.processor.sdk.BroadcastProcessor;
+import tech.powerjob.worker.core.processor.sdk.MapProcessor;
+import tech.powerjob.worker.core.processor.sdk.MapReduceProcessor;
 
 /** The processors of the tests, one nested class each: `pj.interop.Procs$Echo` is its processorInfo. */
 public final class Procs {
@@ -34,14 +41,59 @@ public final class Procs {
         }
     }
 
-    /** Appends a line to the file that jobParams names: what really ran. */
+    /** Appends a line to the file that jobParams names: the worker, when, and what really ran. */
+    static void witness(TaskContext context, String what) throws Exception {
+        String line = System.getProperty("pj.worker") + " " + System.currentTimeMillis() + " " + what + "\n";
+        Files.write(Paths.get(context.getJobParams()), line.getBytes("UTF-8"), StandardOpenOption.CREATE,
+            StandardOpenOption.APPEND);
+    }
+
     public static final class Witness implements BasicProcessor {
         @Override
         public ProcessResult process(TaskContext context) throws Exception {
-            String line = System.currentTimeMillis() + " " + context.getInstanceId() + "\n";
-            Files.write(Paths.get(context.getJobParams()), line.getBytes("UTF-8"), StandardOpenOption.CREATE,
-                StandardOpenOption.APPEND);
+            witness(context, String.valueOf(context.getInstanceId()));
             return new ProcessResult(true, "written");
+        }
+    }
+
+    public static final class Everywhere implements BroadcastProcessor {
+        @Override
+        public ProcessResult process(TaskContext context) throws Exception {
+            witness(context, context.getTaskId());
+            return new ProcessResult(true, "here");
+        }
+
+        @Override
+        public ProcessResult postProcess(TaskContext context, List<TaskResult> results) {
+            return new ProcessResult(true, "post " + results.stream().filter(r -> "here".equals(r.getResult())).count());
+        }
+    }
+
+    static ProcessResult split(MapProcessor p, TaskContext context) throws Exception {
+        if (p.isRootTask()) {
+            p.map(IntStream.range(0, 10).mapToObj(i -> "part" + i).collect(Collectors.toList()), "PARTS");
+            return new ProcessResult(true, "mapped");
+        }
+        witness(context, (String) context.getSubTask());
+        return new ProcessResult(true, "done");
+    }
+
+    public static final class Split implements MapProcessor {
+        @Override
+        public ProcessResult process(TaskContext context) throws Exception {
+            return split(this, context);
+        }
+    }
+
+    public static final class SplitSum implements MapReduceProcessor {
+        @Override
+        public ProcessResult process(TaskContext context) throws Exception {
+            return split(this, context);
+        }
+
+        @Override
+        public ProcessResult reduce(TaskContext context, List<TaskResult> results) {
+            return new ProcessResult(true, "reduced " + results.stream().filter(TaskResult::isSuccess).count());
         }
     }
 
