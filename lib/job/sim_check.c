@@ -1,0 +1,232 @@
+/* Is the ledger of a simulation right? */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "job/sim_int.h"
+#include "time/sched.h"
+
+#define TIMES 256
+
+/* What no single statement may do, whatever the order of events: refused on the spot, so that the run ends where it
+ * happened. A person's retry gives a finished instance a new expected time; nothing else may touch it. */
+static const char triggers[] =
+    "DROP TRIGGER IF EXISTS temp.sim_two; DROP TRIGGER IF EXISTS temp.sim_attempt; DROP TRIGGER IF EXISTS temp.sim_instance;"
+    "DROP TRIGGER IF EXISTS temp.sim_early; DROP TRIGGER IF EXISTS temp.sim_soon; DROP TRIGGER IF EXISTS temp.sim_fault;"
+    "CREATE TEMP TRIGGER sim_two BEFORE INSERT ON main.attempt WHEN EXISTS (SELECT 1 FROM main.attempt a WHERE"
+    " a.instance_id = NEW.instance_id AND a.state IN (1, 2, 3))"
+    " BEGIN SELECT RAISE(ABORT, '" SIM_WRONG " a second live attempt of an instance'); END;"
+    "CREATE TEMP TRIGGER sim_attempt BEFORE UPDATE ON main.attempt WHEN OLD.state NOT IN (1, 2, 3) AND"
+    " (OLD.state, OLD.finished_ms, OLD.result) IS NOT (NEW.state, NEW.finished_ms, NEW.result)"
+    " BEGIN SELECT RAISE(ABORT, '" SIM_WRONG " an attempt that was over changed'); END;"
+    "CREATE TEMP TRIGGER sim_instance BEFORE UPDATE ON main.instance WHEN OLD.status IN (4, 5, 9, 10) AND"
+    " OLD.expected_ms = NEW.expected_ms AND (OLD.status, OLD.finished_ms, OLD.result, OLD.attempt) IS NOT"
+    " (NEW.status, NEW.finished_ms, NEW.result, NEW.attempt)"
+    " BEGIN SELECT RAISE(ABORT, '" SIM_WRONG " a finished instance changed'); END;"
+    "CREATE TEMP TRIGGER sim_soon BEFORE INSERT ON main.instance WHEN NEW.nominal_ms > NEW.created_ms"
+    " BEGIN SELECT RAISE(ABORT, '" SIM_WRONG " an instance was made before its time'); END;"
+    "CREATE TEMP TRIGGER sim_early BEFORE INSERT ON main.attempt WHEN NEW.attempt = 1 AND EXISTS (SELECT 1 FROM"
+    " main.instance i WHERE i.id = NEW.instance_id AND i.nominal_ms > NEW.opened_ms)"
+    " BEGIN SELECT RAISE(ABORT, '" SIM_WRONG " an instance was started before its time'); END;";
+
+int
+sim_check_new(struct sim *s, struct err *e)
+{
+	return db_exec(s->db, triggers, e) < 0 ? -1 : db_commit(s->db, e);
+}
+
+/* --- rows that disagree -------------------------------------------------------------------------------------------- */
+
+static const struct rule { const char *what, *sql; } rules[] = {
+	{ "a live attempt is not the latest", "SELECT a.instance_id FROM attempt a JOIN instance i ON i.id = a.instance_id"
+	    " WHERE a.state IN (1, 2, 3) AND a.attempt <> i.attempt" },
+	{ "sent or running without a live attempt", "SELECT id FROM instance i WHERE status IN (2, 3) AND NOT EXISTS"
+	    " (SELECT 1 FROM attempt a WHERE a.instance_id = i.id AND a.attempt = i.attempt AND a.state IN (1, 2, 3))" },
+	{ "a live attempt of an instance that is not under way", "SELECT i.id FROM attempt a JOIN instance i ON"
+	    " i.id = a.instance_id WHERE a.state IN (1, 2, 3) AND i.status NOT IN (2, 3) AND NOT (i.status = 10 AND"
+	    " NOT a.is_pj)" },
+	{ "attempts with holes", "SELECT id FROM instance i WHERE i.attempt <> (SELECT count(*) FROM attempt a WHERE"
+	    " a.instance_id = i.id)" },
+	{ "succeeded without an attempt that did", "SELECT id FROM instance i WHERE status = 5 AND NOT EXISTS (SELECT 1 FROM"
+	    " attempt a WHERE a.instance_id = i.id AND a.attempt = i.attempt AND a.state = 5)" },
+	{ "finished without a time, or the other way round", "SELECT id FROM instance WHERE (status IN (4, 5, 9, 10)) <>"
+	    " (finished_ms IS NOT NULL)" },
+	{ "an occurrence that has an instance is also in a skipped range", "SELECT i.id FROM skipped s JOIN instance i ON"
+	    " i.job_id = s.job_id AND i.job_version = s.job_version AND i.nominal_ms BETWEEN s.first_ms AND s.last_ms" },
+	{ "skipped ranges overlap", "SELECT a.job_id FROM skipped a JOIN skipped b ON a.job_id = b.job_id AND a.id < b.id AND"
+	    " a.job_version = b.job_version AND a.first_ms <= b.last_ms AND b.first_ms <= a.last_ms" },
+	{ "a skipped range with a wrong count", "SELECT job_id FROM skipped WHERE count < 1 OR last_ms < first_ms OR"
+	    " (count = 1) <> (first_ms = last_ms)" },
+};
+
+static int
+check_rules(struct sim *s, struct err *e)
+{
+	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+		struct stmt *st = db_stmt(s->db, rules[i].sql, e);
+		int rc = stmt_step(st, e);
+		int64_t id = rc == 1 ? stmt_col_i64(st, 0) : 0;
+
+		stmt_reset(st);
+		if (rc != 0)
+			return rc < 0 ? -1 : sim_wrong(s, e, "%s: #%" PRId64, rules[i].what, id);
+	}
+	return 0;
+}
+
+/* What runs on a pj worker is, in the ledger, live or given up as lost: nobody was told that it is over. */
+static int
+check_running(struct sim *s, struct err *e)
+{
+	for (const struct sim_run *r = s->runs; r != NULL; r = r->hh.next) {
+		struct stmt *st;
+		int64_t state;
+		int rc;
+
+		if (!r->going || !s->workers[r->key.worker].pj)
+			continue;
+		st = db_stmt(s->db, "SELECT state FROM attempt WHERE instance_id = ? AND attempt = ?", e);
+		stmt_i64(st, 1, r->key.instance_id);
+		stmt_i64(st, 2, r->key.attempt);
+		rc = stmt_step(st, e);
+		state = rc == 1 ? stmt_col_i64(st, 0) : 0;
+		stmt_reset(st);
+		if (rc < 0)
+			return -1;
+		if (state != ATTEMPT_OPEN && state != ATTEMPT_ACCEPTED && state != ATTEMPT_RUNNING && state != ATTEMPT_LOST)
+			return sim_wrong(s, e, "attempt %" PRId64 " of instance %" PRId64 " runs, and is in state %" PRId64,
+			    r->key.attempt, r->key.instance_id, state);
+	}
+	return 0;
+}
+
+/* --- verdicts ---------------------------------------------------------------------------------------------------- */
+
+struct verdicts { /* of a job, both in order of time */
+	struct stmt *ran, *skipped;
+	int64_t ran_ms;                      /* INT64_MAX: no more */
+	int64_t first_ms, last_ms, count, n; /* the range, and how many of it came */
+};
+
+static int
+next_ran(struct verdicts *v, struct err *e)
+{
+	int rc = stmt_step(v->ran, e);
+
+	v->ran_ms = rc == 1 ? stmt_col_i64(v->ran, 0) : INT64_MAX;
+	return rc < 0 ? -1 : 0;
+}
+
+static int
+next_skipped(struct verdicts *v, struct err *e)
+{
+	int rc = stmt_step(v->skipped, e);
+
+	v->first_ms = rc == 1 ? stmt_col_i64(v->skipped, 0) : INT64_MAX;
+	v->last_ms = rc == 1 ? stmt_col_i64(v->skipped, 1) : INT64_MAX;
+	v->count = rc == 1 ? stmt_col_i64(v->skipped, 2) : 0;
+	v->n = 0;
+	return rc < 0 ? -1 : 0;
+}
+
+static int
+one_verdict(struct sim *s, const struct sim_track *t, struct verdicts *v, int64_t at_ms, struct err *e)
+{
+	bool ran = v->ran_ms == at_ms, skipped = v->first_ms <= at_ms && at_ms <= v->last_ms;
+
+	if (v->ran_ms < at_ms || (ran && next_ran(v, e) == 0 && v->ran_ms == at_ms))
+		return sim_wrong(s, e, "job #%" PRId64 " has an instance of %" PRId64 ", which is none of its times, or two",
+		    t->out.id, v->ran_ms);
+	if (v->last_ms < at_ms)
+		return sim_wrong(s, e, "job #%" PRId64 ": the skipped range to %" PRId64 " does not end with a time of it, or not "
+		    "with the one that its count says", t->out.id, v->last_ms);
+	if (ran == skipped)
+		return sim_wrong(s, e, "job #%" PRId64 ": its time %" PRId64 " has %s", t->out.id, at_ms, ran ?
+		    "two verdicts: an instance, and a skipped range" : "no verdict");
+	if (skipped && ++v->n == v->count && v->last_ms != at_ms)
+		return sim_wrong(s, e, "job #%" PRId64 ": the skipped range to %" PRId64 " counts too few", t->out.id, v->last_ms);
+	return skipped && v->n == v->count ? next_skipped(v, e) : 0;
+}
+
+static int
+walk(struct sim *s, struct sim_track *t, const struct job *j, struct verdicts *v, struct err *e)
+{
+	int64_t upto = j->next_trigger_ms == 0 ? INT64_MAX : j->next_trigger_ms, at[TIMES];
+	int n;
+
+	do {
+		n = core_job_next(s->core, j, t->checked_ms, TIMES, at, e);
+		for (int i = 0; i < n && at[i] < upto; i++) {
+			if (one_verdict(s, t, v, at[i], e) < 0)
+				return -1;
+			t->checked_ms = at[i];
+		}
+	} while (n == TIMES && at[n - 1] < upto);
+	return n < 0 ? -1 : 0;
+}
+
+static int
+check_job(struct sim *s, struct sim_track *t, struct err *e)
+{
+	struct verdicts v = { .ran = NULL };
+	struct job j;
+	int rc = -1;
+
+	if (t->edited)
+		return 0;
+	if (job_get(s->db, t->out.id, &j, e) < 0)
+		return -1;
+	if (j.spec.time_type != TIME_CRON && j.spec.time_type != TIME_DAILY) { /* times that follow from runs, or none */
+		job_fini(&j);
+		return 0;
+	}
+	v.ran = db_prepare(s->db, "SELECT nominal_ms FROM instance WHERE job_id = ? AND nominal_ms > ? ORDER BY nominal_ms", e);
+	stmt_i64(v.ran, 1, j.id);
+	stmt_i64(v.ran, 2, t->checked_ms);
+	v.skipped = db_prepare(s->db, "SELECT first_ms, last_ms, count FROM skipped WHERE job_id = ? AND last_ms > ?"
+	    " ORDER BY first_ms", e);
+	stmt_i64(v.skipped, 1, j.id);
+	stmt_i64(v.skipped, 2, t->checked_ms);
+	if (next_ran(&v, e) == 0 && next_skipped(&v, e) == 0)
+		rc = walk(s, t, &j, &v, e);
+	stmt_free(v.ran);
+	stmt_free(v.skipped);
+	job_fini(&j);
+	return rc;
+}
+
+int
+sim_check(struct sim *s, struct err *e)
+{
+	if (check_rules(s, e) < 0 || check_running(s, e) < 0)
+		return -1;
+	for (int64_t i = 0; i < s->n_jobs; i++)
+		if (check_job(s, &s->jobs[i], e) < 0)
+			return -1;
+	return db_commit(s->db, e);
+}
+
+/* --- old rows ---------------------------------------------------------------------------------------------------- */
+
+static int
+forget(struct sim *s, struct err *e)
+{
+	struct core_keep keep = { .instances_ms = s->conf.keep_ms };
+	bool more = true;
+
+	if (sim_stat_count(s, s->now.at_ms - keep.instances_ms, e) < 0)
+		return -1;
+	while (more)
+		if (core_retain(s->core, s->now, &keep, 1000, &more, e) < 0 || db_commit(s->db, e) < 0)
+			return -1;
+	return 0;
+}
+
+int
+sim_check_hour(struct sim *s, struct err *e)
+{
+	if (sim_check(s, e) < 0)
+		return -1;
+	return s->conf.keep_ms > 0 ? forget(s, e) : 0;
+}
