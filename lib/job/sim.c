@@ -13,7 +13,7 @@
 const struct sim_faults sim_faults_all = { .commit = 20, .statement = 15, .lost = 40, .doubled = 30, .late = 60,
 	.refused = 30, .failed = 60, .restarts = 8, .jumps = 6, .stalls = 10, .deaths = 10, .people = 60 };
 
-/* --- chance ------------------------------------------------------------------------------------------------------ */
+/* --- chance --------------------------------------------------------------------------------------------------- */
 
 /* splitmix64: any seed is a good one */
 uint64_t
@@ -44,7 +44,7 @@ sim_note(struct sim *s, int64_t a, int64_t b, int64_t c)
 		s->total.digest = (s->total.digest ^ (uint64_t)v[i]) * 0x100000001b3ULL ^ s->total.digest >> 29;
 }
 
-/* --- what is to come --------------------------------------------------------------------------------------------- */
+/* --- what is to come ------------------------------------------------------------------------------------------ */
 
 static bool
 before(const struct sim_event *a, const struct sim_event *b)
@@ -92,7 +92,7 @@ pop(struct sim *s)
 	return top;
 }
 
-/* --- errors ------------------------------------------------------------------------------------------------------ */
+/* --- errors --------------------------------------------------------------------------------------------------- */
 
 int
 sim_wrong(struct sim *s, struct err *e, const char *fmt, ...)
@@ -125,7 +125,7 @@ sim_event_end(struct sim *s, int rc, bool of_person, const char *what, const str
 	return sim_wrong(s, e, "%s: %s: %s", what, err_name(why->code), why->msg);
 }
 
-/* --- a turn ------------------------------------------------------------------------------------------------------ */
+/* --- a turn --------------------------------------------------------------------------------------------------- */
 
 static int
 event(struct sim *s, const struct sim_event *ev, struct err *e)
@@ -247,7 +247,7 @@ run_to(struct sim *s, int64_t to_ms, struct err *e)
 	return 0;
 }
 
-/* --- life -------------------------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------------------------- */
 
 struct sim_track *
 sim_track(struct sim *s, int64_t job_id)
@@ -325,7 +325,8 @@ add_jobs(struct sim *s, struct err *e)
 static void
 configure(struct sim *s)
 {
-	int64_t silence_ms = s->faults.deaths > 0 || s->faults.lost > 0 || s->faults.restarts > 0 ? 60000 : 3660 * SIM_DAY_MS;
+	bool silent = s->faults.deaths > 0 || s->faults.lost > 0 || s->faults.restarts > 0;
+	int64_t silence_ms = silent ? 60000 : 3660 * SIM_DAY_MS;
 
 	s->core_conf = (struct core_conf){ .server_id = 1, .report_timeout_ms = silence_ms, .worker_timeout_ms = silence_ms,
 		.start_grace_ms = 30000, .resend_ms = 5000, .tz = s->conf.tz, .batch = 200 };

@@ -12,8 +12,9 @@
 /* What no single statement may do, whatever the order of events: refused on the spot, so that the run ends where it
  * happened. A person's retry gives a finished instance a new expected time; nothing else may touch it. */
 static const char triggers[] =
-    "DROP TRIGGER IF EXISTS temp.sim_two; DROP TRIGGER IF EXISTS temp.sim_attempt; DROP TRIGGER IF EXISTS temp.sim_instance;"
-    "DROP TRIGGER IF EXISTS temp.sim_early; DROP TRIGGER IF EXISTS temp.sim_soon; DROP TRIGGER IF EXISTS temp.sim_fault;"
+    "DROP TRIGGER IF EXISTS temp.sim_two; DROP TRIGGER IF EXISTS temp.sim_attempt;"
+    "DROP TRIGGER IF EXISTS temp.sim_instance; DROP TRIGGER IF EXISTS temp.sim_early;"
+    "DROP TRIGGER IF EXISTS temp.sim_soon; DROP TRIGGER IF EXISTS temp.sim_fault;"
     "CREATE TEMP TRIGGER sim_two BEFORE INSERT ON main.attempt WHEN EXISTS (SELECT 1 FROM main.attempt a WHERE"
     " a.instance_id = NEW.instance_id AND a.state IN (1, 2, 3))"
     " BEGIN SELECT RAISE(ABORT, '" SIM_WRONG " a second live attempt of an instance'); END;"
@@ -36,7 +37,7 @@ sim_check_new(struct sim *s, struct err *e)
 	return db_exec(s->db, triggers, e) < 0 ? -1 : db_commit(s->db, e);
 }
 
-/* --- rows that disagree -------------------------------------------------------------------------------------------- */
+/* --- rows that disagree --------------------------------------------------------------------------------------- */
 
 static const struct rule { const char *what, *sql; } rules[] = {
 	{ "a live attempt is not the latest", "SELECT a.instance_id FROM attempt a JOIN instance i ON i.id = a.instance_id"
@@ -48,13 +49,15 @@ static const struct rule { const char *what, *sql; } rules[] = {
 	    " NOT a.is_pj)" },
 	{ "attempts with holes", "SELECT id FROM instance i WHERE i.attempt <> (SELECT count(*) FROM attempt a WHERE"
 	    " a.instance_id = i.id)" },
-	{ "succeeded without an attempt that did", "SELECT id FROM instance i WHERE status = 5 AND NOT EXISTS (SELECT 1 FROM"
+	{ "succeeded without an attempt that did",
+	    "SELECT id FROM instance i WHERE status = 5 AND NOT EXISTS (SELECT 1 FROM"
 	    " attempt a WHERE a.instance_id = i.id AND a.attempt = i.attempt AND a.state = 5)" },
 	{ "finished without a time, or the other way round", "SELECT id FROM instance WHERE (status IN (4, 5, 9, 10)) <>"
 	    " (finished_ms IS NOT NULL)" },
 	{ "an occurrence that has an instance is also in a skipped range", "SELECT i.id FROM skipped s JOIN instance i ON"
 	    " i.job_id = s.job_id AND i.job_version = s.job_version AND i.nominal_ms BETWEEN s.first_ms AND s.last_ms" },
-	{ "skipped ranges overlap", "SELECT a.job_id FROM skipped a JOIN skipped b ON a.job_id = b.job_id AND a.id < b.id AND"
+	{ "skipped ranges overlap",
+	    "SELECT a.job_id FROM skipped a JOIN skipped b ON a.job_id = b.job_id AND a.id < b.id AND"
 	    " a.job_version = b.job_version AND a.first_ms <= b.last_ms AND b.first_ms <= a.last_ms" },
 	{ "a skipped range with a wrong count", "SELECT job_id FROM skipped WHERE count < 1 OR last_ms < first_ms OR"
 	    " (count = 1) <> (first_ms = last_ms)" },
@@ -101,7 +104,7 @@ check_running(struct sim *s, struct err *e)
 	return 0;
 }
 
-/* --- verdicts ---------------------------------------------------------------------------------------------------- */
+/* --- verdicts ------------------------------------------------------------------------------------------------- */
 
 struct verdicts { /* of a job, both in order of time */
 	struct stmt *ran, *skipped;
@@ -139,13 +142,14 @@ one_verdict(struct sim *s, const struct sim_track *t, struct verdicts *v, int64_
 		return sim_wrong(s, e, "job #%" PRId64 " has an instance of %" PRId64 ", which is none of its times, or two",
 		    t->out.id, v->ran_ms);
 	if (v->last_ms < at_ms)
-		return sim_wrong(s, e, "job #%" PRId64 ": the skipped range to %" PRId64 " does not end with a time of it, or not "
-		    "with the one that its count says", t->out.id, v->last_ms);
+		return sim_wrong(s, e, "job #%" PRId64 ": the skipped range to %" PRId64 " does not end with a time of it, or "
+		    "not with the one that its count says", t->out.id, v->last_ms);
 	if (ran == skipped)
 		return sim_wrong(s, e, "job #%" PRId64 ": its time %" PRId64 " has %s", t->out.id, at_ms, ran ?
 		    "two verdicts: an instance, and a skipped range" : "no verdict");
 	if (skipped && ++v->n == v->count && v->last_ms != at_ms)
-		return sim_wrong(s, e, "job #%" PRId64 ": the skipped range to %" PRId64 " counts too few", t->out.id, v->last_ms);
+		return sim_wrong(s, e, "job #%" PRId64 ": the skipped range to %" PRId64 " counts too few", t->out.id,
+		    v->last_ms);
 	return skipped && v->n == v->count ? next_skipped(v, e) : 0;
 }
 
@@ -181,7 +185,8 @@ check_job(struct sim *s, struct sim_track *t, struct err *e)
 		job_fini(&j);
 		return 0;
 	}
-	v.ran = db_prepare(s->db, "SELECT nominal_ms FROM instance WHERE job_id = ? AND nominal_ms > ? ORDER BY nominal_ms", e);
+	v.ran = db_prepare(s->db, "SELECT nominal_ms FROM instance WHERE job_id = ? AND nominal_ms > ?"
+	    " ORDER BY nominal_ms", e);
 	stmt_i64(v.ran, 1, j.id);
 	stmt_i64(v.ran, 2, t->checked_ms);
 	v.skipped = db_prepare(s->db, "SELECT first_ms, last_ms, count FROM skipped WHERE job_id = ? AND last_ms > ?"
@@ -207,7 +212,7 @@ sim_check(struct sim *s, struct err *e)
 	return db_commit(s->db, e);
 }
 
-/* --- old rows ---------------------------------------------------------------------------------------------------- */
+/* --- old rows ------------------------------------------------------------------------------------------------- */
 
 static int
 forget(struct sim *s, struct err *e)

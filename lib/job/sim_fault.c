@@ -43,7 +43,8 @@ again(struct sim *s, enum sim_event_kind kind, struct err *e)
 
 	if (rate <= 0)
 		return 0;
-	return sim_push(s, &(struct sim_event){ .kind = kind }, 1 + (int64_t)sim_draw(s, (uint64_t)(2 * SIM_DAY_MS / rate)), e);
+	return sim_push(s, &(struct sim_event){ .kind = kind },
+	    1 + (int64_t)sim_draw(s, (uint64_t)(2 * SIM_DAY_MS / rate)), e);
 }
 
 int
@@ -57,7 +58,7 @@ sim_fault_new(struct sim *s, struct err *e)
 	return 0;
 }
 
-/* --- statements -------------------------------------------------------------------------------------------------- */
+/* --- statements ----------------------------------------------------------------------------------------------- */
 
 /* Some statements of a kind fail, for a turn: which ones hangs on a column and the seed, so that it can be repeated. */
 int
@@ -79,7 +80,7 @@ sim_fault_statement(struct sim *s, bool on, struct err *e)
 	return db_exec(s->db, sql, e) < 0 ? -1 : db_commit(s->db, e);
 }
 
-/* --- the server, its clock and its store --------------------------------------------------------------------------- */
+/* --- the server, its clock and its store ---------------------------------------------------------------------- */
 
 /* kill -9: what was not committed is gone, and who waits for answers. */
 static int
@@ -128,7 +129,7 @@ stall(struct sim *s)
 		core_stalled(s->core, ms);
 }
 
-/* --- workers ----------------------------------------------------------------------------------------------------- */
+/* --- workers -------------------------------------------------------------------------------------------------- */
 
 static void
 lose(struct sim *s, struct sim_run *r)
@@ -169,7 +170,7 @@ die(struct sim *s, struct err *e)
 	return sim_push(s, &back, 1 + (int64_t)sim_draw(s, sim_draw(s, 2) == 0 ? 20000 : 900000), e);
 }
 
-/* --- people ------------------------------------------------------------------------------------------------------ */
+/* --- people --------------------------------------------------------------------------------------------------- */
 
 /* Only the second half of the jobs is edited: of the others every nominal time can be told to the end. */
 static int

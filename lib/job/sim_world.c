@@ -29,7 +29,7 @@ latency(struct sim *s)
 	return 1 + (int64_t)sim_draw(s, sim_chance(s, s->faults.late) ? 30000 : 20);
 }
 
-/* --- runs -------------------------------------------------------------------------------------------------------- */
+/* --- runs ----------------------------------------------------------------------------------------------------- */
 
 static struct sim_run *
 find(struct sim *s, const struct sim_key *key)
@@ -157,7 +157,7 @@ end(struct sim *s, struct sim_run *r)
 		r->track->going--;
 }
 
-/* --- what reaches a worker --------------------------------------------------------------------------------------- */
+/* --- what reaches a worker ------------------------------------------------------------------------------------ */
 
 static int
 refuse(struct sim *s, const struct sim_key *key, struct err *e)
@@ -252,7 +252,7 @@ arrive(struct sim *s, const struct sim_event *ev, struct err *e)
 	return sim_push(s, &answer, after, e);
 }
 
-/* --- what the server sends --------------------------------------------------------------------------------------- */
+/* --- what the server sends ------------------------------------------------------------------------------------ */
 
 static int64_t
 worker_at(const struct sim *s, const char *address)
@@ -314,7 +314,7 @@ sim_world_actions(struct sim *s, struct err *e)
 	return 0;
 }
 
-/* --- what workers send ------------------------------------------------------------------------------------------- */
+/* --- what workers send ---------------------------------------------------------------------------------------- */
 
 static int
 say(struct sim *s, const struct sim_event *ev, struct err *e)
@@ -418,7 +418,7 @@ over(struct sim *s, const struct sim_event *ev, struct err *e)
 	return send(s, r, e);
 }
 
-/* --- life and death of workers ----------------------------------------------------------------------------------- */
+/* --- life and death of workers -------------------------------------------------------------------------------- */
 
 static int
 beat(struct sim *s, int i, struct err *e)

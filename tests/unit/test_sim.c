@@ -51,7 +51,7 @@ new_sim(struct db *db, const struct sim_conf *conf)
 	return s;
 }
 
-/* --- random days --------------------------------------------------------------------------------------------------- */
+/* --- random days ---------------------------------------------------------------------------------------------- */
 
 static void
 random_jobs(struct db *db, uint64_t seed)
@@ -121,7 +121,7 @@ same_seed_same_day(void **state)
 	assert_true(a.digest != c.digest);
 }
 
-/* --- a day without faults, counted by hand ------------------------------------------------------------------------- */
+/* --- a day without faults, counted by hand -------------------------------------------------------------------- */
 
 static void
 quiet_day(void **state)
@@ -157,7 +157,7 @@ quiet_day(void **state)
 	db_close(db);
 }
 
-/* --- it notices ------------------------------------------------------------------------------------------------------ */
+/* --- it notices ----------------------------------------------------------------------------------------------- */
 
 /* What a defective core would have written, by hand, in the middle of a day. */
 static void
