@@ -67,7 +67,7 @@ TOOL_BINS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TOOL_SRC))
 # --- faults for LD_PRELOAD: tests/fault/preload/*.c --------------------------
 PRELOADS  := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(sort $(wildcard tests/fault/preload/*.c)))
 
-.PHONY: all unit-bins tools check check-unit check-sh lint clang layers install clean help bench interop torture
+.PHONY: all unit-bins tools check check-unit check-sh lint clang layers install clean help bench interop torture simulate
 all: $(BINS)
 unit-bins: $(UNIT_BINS)
 tools: $(TOOL_BINS) $(PRELOADS)
@@ -135,6 +135,10 @@ bench: all tools
 torture: all tools
 	BUILD=$(abspath $(BUILD)) TORTURE=20 SH_LIMIT=3600 sh scripts/run-sh tests/sh/crash.bats
 
+# Thousands of random days of the scheduler; PJ_SIM_DAYS, PJ_SIM_FIRST, PJ_SIM_SEED as in tests/unit/test_sim.c.
+simulate: $(BUILD)/unit/test_sim
+	PJ_SIM_DAYS=$${PJ_SIM_DAYS:-2000} $<
+
 interop: all
 	@BUILD=$(abspath $(BUILD)) scripts/run-interop
 
@@ -158,6 +162,7 @@ help:
 	@echo 'make lint       gcc and clang warnings, shellcheck, mandoc, layers'
 	@echo 'make bench      the benchmarks, ratios against a raw baseline'
 	@echo 'make torture    kill -9 and full disks, long'
+	@echo 'make simulate   2,000 random days of the scheduler with faults (PJ_SIM_DAYS=N)'
 	@echo 'make interop    the real Java worker and client (JDK and Maven)'
 	@echo 'make install    DESTDIR= PREFIX='
 	@echo 'make clean'

@@ -62,6 +62,8 @@ see_word(struct ctl *c, struct line *l, const char *word)
 		for (const struct noun *const *n = verb_nouns; *n != NULL; n++)
 			if (strcmp((*n)->name, word) == 0)
 				l->noun = *n;
+		if (l->noun != NULL && l->noun->verbs->name[0] == '\0')
+			l->verb = l->noun->verbs;
 	} else if (l->verb == NULL) {
 		for (const struct verb *v = l->noun->verbs; v->name != NULL; v++)
 			if (strcmp(v->name, word) == 0)

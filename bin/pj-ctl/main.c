@@ -37,7 +37,7 @@ const struct opt verb_globals[VERB_GLOBALS + 1] = {
 };
 
 const struct noun *const verb_nouns[] = {
-	&cmd_app, &cmd_job, &cmd_instance, &cmd_worker, &cmd_server, &cmd_time, NULL,
+	&cmd_app, &cmd_job, &cmd_instance, &cmd_worker, &cmd_server, &cmd_time, &cmd_simulate, NULL,
 };
 
 int
@@ -111,8 +111,10 @@ run_noun(const struct noun *n, struct ctl *c, struct opt_args *args)
 	struct similar like;
 	int rc;
 
-	snprintf(name, sizeof name, "pj-ctl %s", n->name);
 	c->noun = n->name;
+	if (n->verbs->name[0] == '\0') /* the noun is the command */
+		return n->verbs->run(n->verbs, c, args);
+	snprintf(name, sizeof name, "pj-ctl %s", n->name);
 	for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
 		hidden[i] = verb_globals[i];
 		hidden[i].help = NULL;
@@ -162,7 +164,7 @@ run(struct ctl *c, struct opt_args *args)
 	cmd.more = buf_str(&more);
 	rc = opt_parse(&cmd, args, take_global, c);
 	if (rc == OPT_GO && args->argc == 0)
-		rc = opt_usage_error(&cmd, "a noun is missing: app, job, instance, worker, server or time");
+		rc = opt_usage_error(&cmd, "a noun is missing: app, job, instance, worker, server, time or simulate");
 	if (rc == OPT_GO) {
 		similar_init(&like, args->argv[0]);
 		for (const struct noun *const *n = verb_nouns; *n != NULL; n++) {

@@ -4,7 +4,7 @@
 
 #include "verb.h"
 
-extern const struct noun cmd_app, cmd_job, cmd_instance, cmd_worker, cmd_server, cmd_time;
+extern const struct noun cmd_app, cmd_job, cmd_instance, cmd_worker, cmd_server, cmd_time, cmd_simulate;
 
 /* Verbs of cmd_job that have a file of their own. */
 int cmd_job_add(const struct verb *v, struct ctl *c, struct opt_args *args);

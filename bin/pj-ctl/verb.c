@@ -40,7 +40,7 @@ join_options(const struct verb *v, struct opt *table)
 static void
 name_of(const struct verb *v, const struct ctl *c, char *name, size_t size)
 {
-	snprintf(name, size, "pj-ctl %s %s", c->noun, v->name);
+	snprintf(name, size, "pj-ctl %s%s%s", c->noun, v->name[0] != '\0' ? " " : "", v->name);
 }
 
 static int
@@ -55,8 +55,8 @@ count_operands(const struct opt_cmd *cmd, const struct verb *v, const struct opt
 		if (v->command && !args->ended)
 			return opt_usage_error(cmd, "`%.200s' is too much; the command goes behind --: %s %.*s",
 			    args->argv[v->most], v->name, (int)strcspn(v->usage, "\n"), v->usage);
-		return opt_usage_error(cmd, "`%.200s' is too much: %s %.*s", args->argv[v->most], v->name,
-		    (int)strcspn(v->usage, "\n"), v->usage);
+		return opt_usage_error(cmd, "`%.200s' is too much: %s%s%.*s", args->argv[v->most], v->name,
+		    v->name[0] != '\0' ? " " : "", (int)strcspn(v->usage, "\n"), v->usage);
 	}
 	return OPT_GO;
 }

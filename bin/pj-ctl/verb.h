@@ -8,7 +8,7 @@
 #define VERB_ANY (-1)
 
 struct verb {
-	const char *name;
+	const char *name;          /* "": the noun's only one, the noun is the command */
 	const char *usage;         /* behind the name; lines by \n */
 	const char *summary;       /* first line stands in the noun's help */
 	const struct opt *options; /* its own, ids below VERB_GLOBAL; NULL none */

@@ -131,6 +131,7 @@ static int
 event(struct sim *s, const struct sim_event *ev, struct err *e)
 {
 	s->total.events++;
+	s->asked = s->asked || (ev->kind != EVENT_ARRIVE && ev->kind != EVENT_END && ev->kind != EVENT_SEND);
 	switch (ev->kind) {
 	case EVENT_ARRIVE:
 	case EVENT_ANSWER:
@@ -184,11 +185,19 @@ commit(struct sim *s, struct err *e)
 	return sim_world_committed(s, e) < 0 ? -1 : sim_world_actions(s, e);
 }
 
+/* What only the workers know wakes no server. */
+static bool
+is_awake(const struct sim *s)
+{
+	return s->asked || s->tick_failed || s->wake.at_ms <= s->now.at_ms || s->wake.mono_ms <= s->now.mono_ms;
+}
+
 static int
 turn(struct sim *s, struct err *e)
 {
 	bool fault = s->core != NULL && sim_chance(s, s->faults.statement);
 
+	s->asked = false;
 	if (fault && sim_fault_statement(s, true, e) < 0)
 		return -1;
 	while (s->n_heap > 0 && s->heap[0].at <= s->now.mono_ms) {
@@ -197,7 +206,7 @@ turn(struct sim *s, struct err *e)
 		if (event(s, &ev, e) < 0)
 			return -1;
 	}
-	if (s->core != NULL && (tick(s, e) < 0 || commit(s, e) < 0))
+	if (s->core != NULL && is_awake(s) && (tick(s, e) < 0 || commit(s, e) < 0))
 		return -1;
 	if (fault && sim_fault_statement(s, false, e) < 0)
 		return -1;

@@ -80,6 +80,7 @@ struct sim {
 	struct now now;
 	struct core_wake wake;
 	bool tick_failed, check_due;
+	bool asked;               /* in this turn something came to the server */
 	int64_t generation;       /* of the server's process */
 	int64_t serial;
 	uint64_t random;

@@ -78,7 +78,8 @@ count(struct sim *s, struct stmt *st)
 }
 
 #define COLUMNS "SELECT i.job_id, i.nominal_ms, i.status, i.result, CASE i.attempt WHEN 0 THEN NULL" \
-	" WHEN 1 THEN i.actual_ms ELSE (SELECT a.opened_ms FROM attempt a WHERE a.instance_id = i.id AND a.attempt = 1) END FROM instance i "
+	" WHEN 1 THEN i.actual_ms ELSE (SELECT a.opened_ms FROM attempt a WHERE" \
+	" a.instance_id = i.id AND a.attempt = 1) END FROM instance i "
 
 static int
 count_all(struct sim *s, struct stmt *st, struct err *e)

@@ -425,7 +425,7 @@ beat(struct sim *s, int i, struct err *e)
 {
 	const struct sim_worker *w = &s->workers[i];
 	struct heartbeat hb = { .app_id = w->app_id, .app_name = "simulated", .address = w->address, .protocol = "HTTP",
-		.at_ms = s->now.at_ms, .is_pj = w->pj, .slots = w->pj ? s->conf.slots : 0, .used = w->used,
+		.at_ms = s->now.at_ms, .is_pj = w->pj, .slots = w->pj ? s->conf.slots : 0, .used = may_fall_silent(s) ? w->used : 0, /* what an hour ago was says nothing */
 		.metrics = { .cpu_processors = 1024, .mem_max_gb = 65536, .disk_total_gb = 1048576 } };
 
 	return core_heartbeat(s->core, s->now, &hb, e);
