@@ -130,27 +130,42 @@ kind_of(const struct run_request *r)
 	return &kinds[KINDS - 1];
 }
 
+/* An item of worker.allow: does it say this program? "/opt/jobs/" is all below; who leaves by ".." is not below. */
+static bool
+path_allows(const char *item, const char *program)
+{
+	size_t n = strlen(item);
+
+	if (item[0] != '/' || strstr(program, "/../") != NULL)
+		return false;
+	return item[n - 1] == '/' ? strncmp(program, item, n) == 0 && program[n] != '\0' : strcmp(program, item) == 0;
+}
+
 int
 policy_check_config(const struct config *conf, struct err *e)
 {
 	for (int i = 0; i < conf->worker.allow.n; i++) {
-		bool known = false;
+		const char *item = conf->worker.allow.item[i];
+		bool known = item[0] == '/';
 
 		for (size_t k = 0; k < KINDS; k++)
-			known = known || strcmp(conf->worker.allow.item[i], kinds[k].word) == 0;
+			known = known || strcmp(item, kinds[k].word) == 0;
 		if (!known)
-			return err_set(e, ERR_CONFIG, "worker.allow: \"%.100s\" is no kind of job; they are exec, shell, file",
-			    conf->worker.allow.item[i]);
+			return err_set(e, ERR_CONFIG, "worker.allow: \"%.100s\" is no kind of job (exec, shell, file), and no "
+			    "absolute path of programs", item);
 	}
 	return 0;
 }
 
 static bool
-is_allowed(const struct config *conf, const struct kind *k)
+is_allowed(const struct config *conf, const struct kind *k, const struct command *c)
 {
-	for (int i = 0; i < conf->worker.allow.n; i++)
-		if (strcmp(conf->worker.allow.item[i], k->word) == 0)
+	for (int i = 0; i < conf->worker.allow.n; i++) {
+		const char *item = conf->worker.allow.item[i];
+
+		if (strcmp(item, k->word) == 0 || (k->command == exec_command && path_allows(item, c->argv[0])))
 			return true;
+	}
 	return false;
 }
 
@@ -167,10 +182,12 @@ policy_command(const struct config *conf, const struct run_request *r, struct co
 		    r->time_type);
 	if (strcmp(r->processor_type, "BUILT_IN") != 0)
 		return err_set(e, ERR_DATA, "processor type %s: this worker runs BUILT_IN processors", r->processor_type);
-	if (!is_allowed(conf, k))
-		return err_set(e, ERR_FORBIDDEN, "this worker does not start %s jobs: see worker.allow in its pj.ini", k->word);
-	if (k->command(conf, r, out, e) == 0)
-		return 0;
+	if (k->command(conf, r, out, e) == 0) {
+		if (is_allowed(conf, k, out))
+			return 0;
+		err_set(e, ERR_FORBIDDEN, "this worker does not start %s jobs%s%.200s: see worker.allow in its pj.ini", k->word,
+		    k->command == exec_command ? " of " : "", k->command == exec_command ? out->argv[0] : "");
+	}
 	command_fini(out);
 	return -1;
 }

@@ -128,6 +128,25 @@ marked() {
 	assert_eq "$(wdb 'SELECT count(*) FROM slot')" 1
 }
 
+@test "worker.allow: a path allows its program, a directory what is below it, and nothing else" {
+	mkdir -p "$BATS_TEST_TMPDIR/jobs/sub"
+	cp /bin/true "$BATS_TEST_TMPDIR/jobs/sub/mine"
+	start_alone -o "worker.allow=/bin/true,$BATS_TEST_TMPDIR/jobs/"
+	send /worker/runJob "$(run_body 1 1 exec '["/bin/true"]')"
+	send /worker/runJob "$(run_body 2 1 exec "$(exec_params "$BATS_TEST_TMPDIR/jobs/sub/mine")")"
+	send /worker/runJob "$(run_body 3 1 exec '["/bin/false"]')"
+	send /worker/runJob "$(run_body 4 1 exec '["true"]')"
+	send /worker/runJob "$(run_body 5 1 exec "$(exec_params "$BATS_TEST_TMPDIR/jobs/../../../../../../../bin/sh")")"
+	send /worker/runJob "$(run_body 6 1 exec '["/bin/trueish"]')"
+	send /worker/runJob "$(run_body 7 1 shell /bin/true)"
+	send /worker/runJob "$(run_body 8 1 exec "$(exec_params "$BATS_TEST_TMPDIR/jobs/")")"
+	for i in 1 2 3 4 5 6 7 8; do wait_for "reported $i" 15; done
+	assert_eq "$(reports 1 | jq .instanceStatus)" 5
+	assert_eq "$(reports 2 | jq .instanceStatus)" 5
+	assert_has "$(reports 3 | jq -r .result)" "does not start exec jobs of /bin/false: see worker.allow"
+	for i in 4 5 6 7 8; do assert_has "$(reports $i | jq -r .result)" "see worker.allow"; done
+}
+
 @test "a long run is reported running, and rows say so; a short one is not" {
 	start_alone -o worker.report=300ms
 	send /worker/runJob "$(run_body 1 1 shell 'sleep 7')"
