@@ -6,6 +6,7 @@
 #include "follow.h"
 #include "instcols.h"
 #include "nouns.h"
+#include "words.h"
 
 #define PAGE 500
 
@@ -33,7 +34,7 @@ take(int id, const char *value, void *arg, struct err *e)
 		return opt_i64(value, 1, INT64_MAX, &w->limit, e);
 	case I_BEFORE:
 		w->before = value;
-		return 0;
+		return words_check_id(value, e);
 	case I_FOLLOW:
 		w->follow = true;
 		return 0;
@@ -46,6 +47,19 @@ take(int id, const char *value, void *arg, struct err *e)
 		return w->timeout_ms > 0 ? 0 : err_set(e, ERR_USAGE, "must be more than nothing");
 	}
 	return -1;
+}
+
+/* verb_parse, and the operands are ids. */
+static int
+parse_ids(const struct verb *v, struct ctl *c, struct opt_args *args, struct want *w)
+{
+	struct err e = ERR_INIT;
+	int rc = verb_parse(v, c, args, take, w);
+
+	for (int i = 0; rc == OPT_GO && i < args->argc; i++)
+		if (words_check_id(args->argv[i], &e) != 0)
+			return verb_usage_error(v, c, "%s", e.msg);
+	return rc;
 }
 
 /* --- ls -------------------------------------------------------------------------------------------------------- */
@@ -153,7 +167,7 @@ show_one(struct ctl *c, const char *id)
 static int
 do_show(const struct verb *v, struct ctl *c, struct opt_args *args)
 {
-	int rc = verb_parse(v, c, args, NULL, NULL);
+	int rc = parse_ids(v, c, args, NULL);
 
 	return rc == OPT_GO ? show_one(c, args->argv[0]) : rc;
 }
@@ -216,7 +230,7 @@ do_log(const struct verb *v, struct ctl *c, struct opt_args *args)
 	struct want w = { .limit = 1 };
 	struct err e = ERR_INIT;
 	char id[32];
-	int rc = verb_parse(v, c, args, take, &w);
+	int rc = parse_ids(v, c, args, &w);
 
 	if (rc != OPT_GO)
 		return rc;
@@ -258,7 +272,7 @@ static int
 do_wait(const struct verb *v, struct ctl *c, struct opt_args *args)
 {
 	struct want w = { .limit = 1 };
-	int rc = verb_parse(v, c, args, take, &w);
+	int rc = parse_ids(v, c, args, &w);
 
 	return rc == OPT_GO ? wait_one(c, args->argv[0], w.timeout_ms) : rc;
 }
@@ -279,7 +293,11 @@ change_one(struct ctl *c, const char *path, const char *id)
 	jw_str(&w, "id", id);
 	jw_end(&w);
 	if (call_post(c, path, &body, &doc, &e) != 0) {
-		rc = ctl_fail(&e);
+		struct err said = e;
+
+		if (e.code == ERR_CONFLICT)
+			err_set(&said, e.code, "%s; %s instance show %s says how it stands", e.msg, ctl_hint(c), id);
+		rc = ctl_fail(&said);
 	} else if (c->format == CTL_JSON) {
 		struct out o;
 
@@ -294,7 +312,7 @@ change_one(struct ctl *c, const char *path, const char *id)
 static int
 change_all(const struct verb *v, struct ctl *c, struct opt_args *args, const char *path)
 {
-	int code = verb_parse(v, c, args, NULL, NULL);
+	int code = parse_ids(v, c, args, NULL);
 
 	if (code != OPT_GO)
 		return code;

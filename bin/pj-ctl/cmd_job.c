@@ -153,6 +153,8 @@ put_next(const struct ctl *c, const struct json_t *doc)
 	const char *name = js_text(js_get(doc, "tz"));
 	struct tz *z = name != NULL && name[0] != '\0' ? tz_open(name, NULL) : NULL;
 
+	if (c->format == CTL_TABLE && js_len(js_get(doc, "next")) == 0)
+		ctl_say("nothing triggers this job: it runs by hand only, or its times are over");
 	put_times(c, js_get(doc, "next"), z != NULL ? z : when_zone());
 	tz_free(z);
 }

@@ -27,6 +27,7 @@ struct follower {
 	int64_t offset;
 	int64_t log_over;    /* monotonic: when the rest of the log is no longer waited for; 0 not finished yet */
 	struct buf rest;     /* the beginning of a line that is not whole yet */
+	struct buf row;      /* the line that is written, with --json or --tsv */
 };
 
 /* --- Ctrl-C ---------------------------------------------------------------------------------------------------- */
@@ -60,10 +61,16 @@ catch_interrupt(struct ctl *c, const char *id, struct sigaction *old)
 /* --- the log's text -------------------------------------------------------------------------------------------- */
 
 static void
-put_line(const struct follower *w, const char *line, size_t len)
+put_line(struct follower *w, const char *line, size_t len)
 {
 	bool piece = false;
 
+	if (w->c->format != CTL_TABLE) {
+		buf_clear(&w->row);
+		(w->c->format == CTL_JSON ? logline_json : logline_tsv)(line, len, &w->row);
+		fwrite(buf_str(&w->row), 1, w->row.len, stdout);
+		return;
+	}
 	if (!w->f->timestamps)
 		line = logline_text(line, len, &len, &piece);
 	fwrite(line, 1, len, stdout);
@@ -87,6 +94,8 @@ put_bytes(struct follower *w, const struct buf *bytes, struct err *e)
 		left -= (size_t)(nl - p) + 1;
 	}
 	buf_drop(&w->rest, w->rest.len - left);
+	if (!buf_ok(&w->row))
+		return err_set(e, ERR_NOMEM, "out of memory for the log");
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return err_set(e, ERR_IO, "cannot write the log to standard output");
 	return 0;
@@ -248,8 +257,10 @@ log_step(struct follower *w, struct err *e)
 	} else {
 		answered(w);
 		w->offset = log.next;
-		if (log.bytes.len > 0)
+		if (log.bytes.len > 0) {
+			w->log_over = 0; /* it does arrive */
 			rc = put_bytes(w, &log.bytes, e);
+		}
 		if (rc == 0 && !log.end)
 			rc = log.bytes.len > 0 ? 1 : w->f->until_end ? wait_for_rest(w, e) : 0;
 		if (rc == 1 && time_left(w) <= 0)
@@ -264,6 +275,8 @@ follow_log(struct follower *w, struct err *e)
 {
 	int rc;
 
+	if (w->c->format == CTL_TSV && w->c->header)
+		fputs(LOGLINE_TSV_HEADER, stdout);
 	while ((rc = log_step(w, e)) == 1)
 		continue;
 	if (rc == 0 || e->code == ERR_TIMEOUT) {
@@ -315,6 +328,7 @@ follow_instance(struct ctl *c, const struct follow *f, struct json_t **instance,
 	if (f->until_end)
 		sigaction(SIGINT, &old, NULL);
 	buf_fini(&w.rest);
+	buf_fini(&w.row);
 	return rc;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/opt.h"
 #include "codec/spool.h"
 
 void
@@ -52,6 +53,17 @@ words_check(const char *text, struct err *e)
 		rc = err_set(e, ERR_DATA, "`%.200s' is not UTF-8, and cannot be sent as it is", buf_str(&same));
 	buf_fini(&same);
 	return rc;
+}
+
+int
+words_check_id(const char *text, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int64_t id;
+
+	if (opt_i64(text, 1, INT64_MAX, &id, &why) != 0)
+		return err_set(e, ERR_USAGE, "`%.100s' is no id of an instance; pj-ctl instance ls shows them", text);
+	return 0;
 }
 
 static int

@@ -12,6 +12,8 @@ void words_quote(struct buf *out, const char *word);
 void words_quote_all(struct buf *out, const struct json_t *array);
 /* ERR_DATA where text is no UTF-8: what is sent must be what was said. */
 int words_check(const char *text, struct err *e);
+/* ERR_USAGE where it is no id of an instance: a number above 0. */
+int words_check_id(const char *text, struct err *e);
 /* An option's text: the value itself, or standard input whole where it is `-`. ERR_TOOBIG over LIMIT_TEXT. */
 int words_text(const char *value, struct buf *out, struct err *e);
 /* The first line of a file (`-`: standard input), for passwords; ERR_NOTFOUND, ERR_USAGE when it is empty. */

@@ -11,6 +11,12 @@
 #include "base/log.h"
 #include "codec/spool.h"
 
+bool
+batch_is_full(const struct batch *b)
+{
+	return b->n_entries == BATCH_ENTRIES || b->bytes >= BATCH_BYTES;
+}
+
 /* Parses the line and makes it an entry. end: offset behind it. A line without a time gets that of the batch. */
 static void
 take_line(struct batch *b, struct spool *p, const char *line, size_t len, int64_t end)
@@ -34,7 +40,7 @@ take_block(struct batch *b, struct spool *p, size_t len)
 {
 	size_t at = 0;
 
-	while (at < len && b->n_entries < BATCH_ENTRIES && b->bytes < BATCH_BYTES) {
+	while (at < len && !batch_is_full(b)) {
 		const char *nl = memchr(b->block + at, '\n', len - at);
 		size_t n = nl != NULL ? (size_t)(nl - b->block) - at : 0;
 
@@ -103,7 +109,7 @@ batch_fill(struct batch *b, struct now now, bool alone)
 	b->n_entries = b->n_pieces = 0;
 	b->bytes = 0;
 	b->at_ms = now.at_ms;
-	for (p = b->spools->first; p != NULL && left-- > 0 && b->n_entries < BATCH_ENTRIES && b->bytes < BATCH_BYTES;
+	for (p = b->spools->first; p != NULL && left-- > 0 && !batch_is_full(b);
 	    p = next) {
 		next = p->next;
 		if (p->parked_until_mono_ms > now.mono_ms)

@@ -10,7 +10,7 @@
 #include "net/msg.h"
 #include "spools.h"
 
-#define BATCH_ENTRIES 200
+#define BATCH_ENTRIES 1000
 #define BATCH_BYTES (256 * 1024) /* of spool text */
 
 struct batch_piece { /* of a spool: up to where it is in the batch */
@@ -36,6 +36,7 @@ void batch_fini(struct batch *b);
 void batch_fill(struct batch *b, struct now now, bool alone);
 /* The message; false when memory was short. */
 bool batch_put(const struct batch *b, const char *address, struct buf *out);
+bool batch_is_full(const struct batch *b); /* there is more to take at once */
 void batch_acked(struct batch *b);     /* the server has it all */
 void batch_give_back(struct batch *b); /* it has not: taken again the next time */
 

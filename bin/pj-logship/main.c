@@ -42,6 +42,7 @@ struct ship {
 	bool sending, alone;           /* alone: one spool a request, after a refusal */
 	bool timed;                    /* the timer is set */
 	bool storing;
+	bool backlog;                  /* the last request was full: the next one follows at once */
 	int pause_ms;
 	int64_t last_mono_ms, looked_scan_mono_ms;
 	char address[128], server[128];
@@ -85,6 +86,7 @@ store_soon(struct ship *s)
 static void
 shipped(struct ship *s)
 {
+	s->backlog = batch_is_full(&s->batch);
 	batch_acked(&s->batch);
 	s->pause_ms = 0;
 	s->alone = false;
@@ -208,7 +210,7 @@ ship_soon(struct ship *s, int64_t in_ms)
 
 	if (s->timed && in_ms == 0)
 		return;
-	if (in_ms == 0 && mono_ms - s->last_mono_ms < GATHER_MS)
+	if (in_ms == 0 && !s->backlog && mono_ms - s->last_mono_ms < GATHER_MS)
 		in_ms = GATHER_MS - (mono_ms - s->last_mono_ms);
 	s->timed = true;
 	loop_timer_set(s->timer, in_ms);

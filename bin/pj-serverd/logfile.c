@@ -79,7 +79,7 @@ logfile_open(struct logfile *f, const struct logdir *d, struct db *db, int64_t i
 	memset(f, 0, sizeof *f);
 	f->fd = -1;
 	f->id = id;
-	if (logindex_length(db, id, &f->committed, e) != 0 || logdir_path(d, id, path, sizeof path, e) != 0)
+	if (logindex_length(db, id, &f->committed, &f->at_ms, e) != 0 || logdir_path(d, id, path, sizeof path, e) != 0)
 		return -1;
 	f->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (f->fd < 0 && errno != ENOENT)
@@ -192,6 +192,7 @@ logfile_flush(struct logfile *f, struct logdir *d, struct db *db, int64_t at_ms,
 		return -1;
 	if (logindex_set_length(db, f->id, f->length + (int64_t)f->pending.len, at_ms, e) != 0)
 		return -1;
+	f->at_ms = at_ms;
 	if (write_at(f->fd, f->pending.data, f->pending.len, f->length) != 0)
 		return err_sys(e, ERR_IO, errno, "cannot write the log of instance %lld", (long long)f->id);
 	f->length += (int64_t)f->pending.len;

@@ -22,6 +22,7 @@ struct logfile {
 	int fd;                  /* -1: not there yet */
 	int64_t length;          /* with this turn's appends */
 	int64_t committed;
+	int64_t at_ms;           /* of the last append; 0: never */
 	int64_t before;          /* length before the event that touched it last */
 	uint64_t event, turn;    /* the last event and turn that touched it */
 	uint64_t used;           /* for choosing what to close */

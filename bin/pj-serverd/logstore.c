@@ -18,7 +18,7 @@
 #define BUCKETS 1024
 #define OPEN_MAX 512
 #define DOOMED_MAX 512
-#define GRACE_PJ_MS 30000   /* after the end: bytes that the worker counted and that do not come */
+#define GRACE_PJ_MS 30000   /* after the end, and the last that came: bytes that the worker counted and that do not come */
 #define GRACE_JAVA_MS 10000 /* a Java worker sends its logs every 5 s and does not count them */
 
 struct logstore {
@@ -367,7 +367,7 @@ bool
 logstore_complete(struct logstore *l, const struct instance *i)
 {
 	struct logfile *f = lookup(l, i->id);
-	int64_t grace = i->log_length < 0 ? GRACE_JAVA_MS : GRACE_PJ_MS;
+	int64_t grace = i->log_length < 0 ? GRACE_JAVA_MS : GRACE_PJ_MS, since_ms;
 
 	if (!state_is_finished(i->status))
 		return false;
@@ -376,7 +376,10 @@ logstore_complete(struct logstore *l, const struct instance *i)
 	for (const struct logsource *s = f == NULL ? NULL : f->sources; s != NULL; s = s->next)
 		if (i->log_length > 0 && s->attempt == i->attempt && s->offset >= i->log_length)
 			return true;
-	return server_now(l->server).at_ms - (i->finished_ms == NO_MS ? i->modified_ms : i->finished_ms) > grace;
+	since_ms = i->finished_ms == NO_MS ? i->modified_ms : i->finished_ms;
+	if (f != NULL && f->at_ms > since_ms) /* a long log is on its way for long */
+		since_ms = f->at_ms;
+	return server_now(l->server).at_ms - since_ms > grace;
 }
 
 /* --- removing -------------------------------------------------------------------------------------------------- */
@@ -410,7 +413,7 @@ committed_length(void *arg, int64_t id, int64_t *out, struct err *e)
 {
 	struct logstore *l = arg;
 
-	return logindex_length(l->server->db, id, out, e);
+	return logindex_length(l->server->db, id, out, NULL, e);
 }
 
 int

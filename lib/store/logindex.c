@@ -14,12 +14,22 @@ one_i64(struct stmt *s, int64_t *out, struct err *e)
 }
 
 int
-logindex_length(struct db *db, int64_t instance_id, int64_t *out, struct err *e)
+logindex_length(struct db *db, int64_t instance_id, int64_t *out, int64_t *at_ms, struct err *e)
 {
-	struct stmt *s = db_stmt(db, "SELECT length FROM log_file WHERE instance_id = ?", e);
+	struct stmt *s = db_stmt(db, "SELECT length, at_ms FROM log_file WHERE instance_id = ?", e);
+	int64_t none;
+	int r;
 
+	at_ms = at_ms == NULL ? &none : at_ms;
+	*out = *at_ms = 0;
 	stmt_i64(s, 1, instance_id);
-	return one_i64(s, out, e);
+	r = stmt_step(s, e);
+	if (r == 1) {
+		*out = stmt_col_i64(s, 0);
+		*at_ms = stmt_col_i64(s, 1);
+		stmt_reset(s);
+	}
+	return r < 0 ? -1 : 0;
 }
 
 int

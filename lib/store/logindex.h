@@ -8,7 +8,8 @@
 #include "base/err.h"
 #include "store/db.h"
 
-int logindex_length(struct db *db, int64_t instance_id, int64_t *out, struct err *e); /* 0 when unknown */
+/* Both 0 when unknown; at_ms, of the last append, may be NULL. */
+int logindex_length(struct db *db, int64_t instance_id, int64_t *out, int64_t *at_ms, struct err *e);
 int logindex_offset(struct db *db, int64_t instance_id, const char *spool, int64_t *out, struct err *e); /* 0 unknown */
 int logindex_set_length(struct db *db, int64_t instance_id, int64_t length, int64_t at_ms, struct err *e);
 int logindex_set_offset(struct db *db, int64_t instance_id, const char *spool, int64_t offset, struct err *e);

@@ -160,6 +160,28 @@ status_of() {
 	assert_has "$(cat "$BATS_TEST_TMPDIR/err")" 'the server is back'
 }
 
+@test "a log for scripts: a row for each line, whole; what is no id is said to be none" {
+	worker
+	pj-ctl job add two -- sh -c 'printf "a\\tb\\n"; sleep 0.2; echo "\"q\"" >&2'
+	ends 0 pj-ctl job run two --wait
+	id=$(pj-ctl instance ls --job two --tsv | cut -f 1)
+	ends 0 pj-ctl instance log "$id" --json
+	assert_eq "$(jq -c '[.level, .text, .cut]' <<<"$output")" '["INFO","a\tb",false]
+["WARN","\"q\"",false]'
+	assert_eq "$(jq -r .worker <<<"$output" | sort -u)" "$(pj-ctl worker ls --tsv | cut -f 1)"
+	[ "$(jq -r .time <<<"$output" | grep -cE '^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}\.[0-9]{3}$')" = 2 ]
+	ends 0 pj-ctl instance log --job two -f --tsv --header
+	assert_eq "$(cut -f 3- <<<"$output")" "$(printf 'level\ttext\tcut\nINFO\ta\\tb\tfalse\nWARN\t"q"\tfalse')"
+	for verb in show log wait stop cancel retry; do
+		ends 64 pj-ctl instance $verb two
+		assert_has "$err" 'is no id of an instance; pj-ctl instance ls'
+	done
+	ends 1 pj-ctl instance stop "$id"
+	assert_has "$err" "instance show $id says how it stands"
+	ends 0 pj-ctl job next two
+	assert_has "$err" 'by hand only'
+}
+
 @test "retry runs the same instance again; cancel takes back what waits" {
 	worker
 	pj-ctl job add flaky -- sh -c '[ -e "$1" ] || { touch "$1"; exit 9; }' sh "$BATS_TEST_TMPDIR/second"

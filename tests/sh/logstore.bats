@@ -97,6 +97,31 @@ UNKNOWN c"
 	assert_has "$(follow 1000000 0)" "X-PJ-Log-Next: $(stat -c %s "$SERVER_ROOT/state/server-log/"*/"$ID.log")"
 }
 
+@test "a log that is still on its way long after its instance's end is not over; one that stopped coming is" {
+	db=$SERVER_ROOT/state/server.db
+	start_server
+	listen
+	heartbeat "$WORKER" "$SERVER_ROOT/etc/peer.key"
+	add_job hello
+	ID=$(post job/run '{"job":"hello"}' | jget .instance)
+	wait_for "grep -q $ID '$WORKER_GOT'" 10
+	report "$ID" 5 ',"attempt":1,"logLength":3000' "$SERVER_ROOT/etc/peer.key"
+	stop_pid "$SERVER_PID"
+	sqlite3 "$db" 'UPDATE instance SET finished_ms = finished_ms - 60000'
+	start_server
+	log_line 10 one
+	next=$(follow 0 0 | sed -n 's/^X-PJ-Log-Next: //p')
+	[ "$next" -gt 0 ]
+	[[ $(follow "$next" 0) != *X-PJ-Log-End* ]] || fail 'over while it comes'
+	stop_pid "$SERVER_PID"
+	start_server
+	[[ $(follow "$next" 0) != *X-PJ-Log-End* ]] || fail 'over after a restart'
+	stop_pid "$SERVER_PID"
+	sqlite3 "$db" 'UPDATE log_file SET at_ms = at_ms - 60000'
+	start_server
+	assert_has "$(follow "$next" 0)" "X-PJ-Log-End: 1"
+}
+
 @test "a log that has nothing ends with its instance" {
 	start_server
 	instance
@@ -180,4 +205,20 @@ UNKNOWN c"
 	[ -e "$live" ]
 	[ -e "$LOG" ]
 	assert_eq "$(pj server/status | jget .logBytes)" "$(cat "$live" "$LOG" | wc -c)"
+}
+
+@test "retention: logs of ended instances go by age, those of others stay" {
+	start_server
+	instance
+	live=$LOG
+	log_line 10 text
+	instance
+	old=$LOG
+	log_line 10 text
+	post instance/cancel "{\"id\":\"$ID\"}"
+	stop_pid "$SERVER_PID"
+	sqlite3 "$SERVER_ROOT/state/server.db" 'UPDATE log_file SET at_ms = at_ms - 7200000'
+	start_server -o server.keep_logs=1h
+	wait_for "[ ! -e '$old' ]" 10
+	[ -e "$live" ]
 }

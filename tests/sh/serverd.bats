@@ -328,3 +328,27 @@ start_fails() {
 	wait "$holder"
 	wait_for 'post job/run "{\"job\":\"hello\"}" | grep -q instance' 10
 }
+
+@test "retention: instances, attempts and skipped times go by age, also many; ids do not come back" {
+	db=$SERVER_ROOT/state/server.db
+	start_server
+	post job/add '{"name":"a","command":["true"]}' >/dev/null
+	ID=$(post job/run '{"job":"a","delayMs":3600000}' | jget .instance)
+	post instance/cancel "{\"id\":\"$ID\"}"
+	sleeping=$(post job/run '{"job":"a","delayMs":3600000}' | jget .instance)
+	stop_pid "$SERVER_PID"
+	future=$((ID + (1 << 50)))
+	sqlite3 "$db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450)
+	    INSERT INTO instance (id, app_id, job_id, job_version, status, due_ms, attempt, expected_ms, finished_ms,
+	    created_ms, modified_ms) SELECT $future - i, 1, 1, 1, 5, 1000, 1, 1000, 2000, 1000, 2000 FROM n;
+	    INSERT INTO attempt (instance_id, attempt, worker, is_pj, state, opened_ms)
+	    SELECT id, 1, '127.0.0.1:1', 1, 5, 1000 FROM instance WHERE finished_ms = 2000;
+	    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450)
+	    INSERT INTO skipped (job_id, job_version, first_ms, last_ms, count, reason, at_ms)
+	    SELECT 1, 1, i, i, 1, 'missed', 1000 FROM n;"
+	start_server -o server.keep_instances=1d -o server.keep_skipped=1d
+	wait_for "[ \"\$(sqlite3 '$db' 'SELECT (SELECT count(*) FROM instance) || (SELECT count(*) FROM attempt) ||
+	    (SELECT count(*) FROM skipped)')\" = 200 ]" 20
+	assert_eq "$(sqlite3 "$db" 'SELECT group_concat(id) FROM (SELECT id FROM instance ORDER BY id)')" "$ID,$sleeping"
+	[ "$(post job/run '{"job":"a","delayMs":3600000}' | jget .instance)" -ge "$future" ] || fail 'an id below one that was removed'
+}

@@ -440,12 +440,12 @@ log_index(void **state)
 	struct instance live = { .id = 2, .app_id = 1, .job_id = 1, .job_version = 1, .status = INSTANCE_RUNNING, .due_ms = 1 };
 	int64_t v, sum = 0;
 
-	assert_int_equal(logindex_length(db, 1, &v, &e), 0);
+	assert_int_equal(logindex_length(db, 1, &v, NULL, &e), 0);
 	assert_int_equal(v, 0);
 	for (int64_t id = 1; id <= 3; id++)
 		assert_int_equal(logindex_set_length(db, id, id * 100, id * 10, &e), 0);
 	assert_int_equal(logindex_set_length(db, 1, 150, 35, &e), 0);
-	assert_int_equal(logindex_length(db, 1, &v, &e), 0);
+	assert_int_equal(logindex_length(db, 1, &v, NULL, &e), 0);
 	assert_int_equal(v, 150);
 	assert_int_equal(logindex_total(db, &v, &e), 0);
 	assert_int_equal(v, 650);
@@ -464,7 +464,7 @@ log_index(void **state)
 	assert_int_equal(logindex_remove(db, 1, &e), 0);
 	assert_int_equal(logindex_offset(db, 1, "a.spool", &v, &e), 0);
 	assert_int_equal(v, 0);
-	assert_int_equal(logindex_length(db, 1, &v, &e), 0);
+	assert_int_equal(logindex_length(db, 1, &v, NULL, &e), 0);
 	assert_int_equal(v, 0);
 	db_close(db);
 }
