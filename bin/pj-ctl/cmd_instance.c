@@ -253,17 +253,7 @@ wait_one(struct ctl *c, const char *id, int64_t timeout_ms)
 
 	if (follow_instance(c, &f, &instance, &e) != 0)
 		return ctl_fail(&e);
-	code = follow_exit_code(instance);
-	if (c->format != CTL_TABLE) {
-		struct out o;
-		int rc;
-
-		out_init(&o, c, NULL, instcols);
-		rc = out_show(&o, instance);
-		code = rc != 0 ? rc : code;
-	} else {
-		follow_report(instance);
-	}
+	code = follow_show(c, instance);
 	js_free(instance);
 	return code;
 }
@@ -312,17 +302,9 @@ change_one(struct ctl *c, const char *path, const char *id)
 static int
 change_all(const struct verb *v, struct ctl *c, struct opt_args *args, const char *path)
 {
-	int code = parse_ids(v, c, args, NULL);
+	int rc = parse_ids(v, c, args, NULL);
 
-	if (code != OPT_GO)
-		return code;
-	code = 0;
-	for (int i = 0; i < args->argc; i++) {
-		int rc = change_one(c, path, args->argv[i]);
-
-		code = code == 0 ? rc : code;
-	}
-	return code;
+	return rc == OPT_GO ? verb_each(c, args, change_one, path) : rc;
 }
 
 static int

@@ -220,21 +220,12 @@ change_one(struct ctl *c, const char *path, const char *job)
 	return rc;
 }
 
-/* All of them are tried; the first failure's code is the whole's. */
 static int
 change_all(const struct verb *v, struct ctl *c, struct opt_args *args, const char *path)
 {
-	int code = verb_parse(v, c, args, NULL, NULL);
+	int rc = verb_parse(v, c, args, NULL, NULL);
 
-	if (code != OPT_GO)
-		return code;
-	code = 0;
-	for (int i = 0; i < args->argc; i++) {
-		int rc = change_one(c, path, args->argv[i]);
-
-		code = code == 0 ? rc : code;
-	}
-	return code;
+	return rc == OPT_GO ? verb_each(c, args, change_one, path) : rc;
 }
 
 static int

@@ -88,17 +88,7 @@ wait_for(struct ctl *c, const char *id, const struct run *r)
 
 	if (follow_instance(c, &f, &instance, &e) != 0)
 		return ctl_fail(&e);
-	code = follow_exit_code(instance);
-	if (c->format != CTL_TABLE) {
-		struct out o;
-		int rc;
-
-		out_init(&o, c, NULL, instcols);
-		rc = out_show(&o, instance);
-		code = rc != 0 ? rc : code;
-	} else {
-		follow_report(instance);
-	}
+	code = follow_show(c, instance);
 	js_free(instance);
 	return code;
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "call.h"
+#include "instcols.h"
 #include "logline.h"
 
 #define POLL_MS 10000        /* one long poll */
@@ -369,4 +370,19 @@ follow_report(const struct json_t *instance)
 		buf_addf(&how, ": %.*s", (int)strcspn(result, "\r\n"), result);
 	ctl_say("instance %s %s%s", id, status, buf_str(&how));
 	buf_fini(&how);
+}
+
+int
+follow_show(const struct ctl *c, const struct json_t *instance)
+{
+	struct out o;
+	int rc;
+
+	if (c->format == CTL_TABLE) {
+		follow_report(instance);
+		return follow_exit_code(instance);
+	}
+	out_init(&o, c, NULL, instcols);
+	rc = out_show(&o, instance);
+	return rc != 0 ? rc : follow_exit_code(instance);
 }

@@ -19,6 +19,8 @@ struct follow {
 int follow_instance(struct ctl *c, const struct follow *f, struct json_t **instance, struct err *e);
 /* The exit code that stands for a finished instance: 0 succeeded, the job's own code, 128 + signal, else 1. */
 int follow_exit_code(const struct json_t *instance);
+/* What a command that waited leaves: the instance with --json and --tsv, else follow_report. The exit code. */
+int follow_show(const struct ctl *c, const struct json_t *instance);
 /* Says on standard error how it ended, when it did not succeed. */
 void follow_report(const struct json_t *instance);
 

@@ -97,3 +97,17 @@ verb_usage_error(const struct verb *v, const struct ctl *c, const char *fmt, ...
 	va_end(ap);
 	return opt_usage_error(&cmd, "%s", msg);
 }
+
+int
+verb_each(struct ctl *c, const struct opt_args *args, int (*one)(struct ctl *c, const char *path, const char *operand),
+    const char *path)
+{
+	int code = 0;
+
+	for (int i = 0; i < args->argc; i++) {
+		int rc = one(c, path, args->argv[i]);
+
+		code = code == 0 ? rc : code;
+	}
+	return code;
+}

@@ -39,5 +39,8 @@ int verb_parse(const struct verb *v, struct ctl *c, struct opt_args *args, opt_f
 /* A usage error of this verb; returns 64. */
 int verb_usage_error(const struct verb *v, const struct ctl *c, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Calls one for each operand, also when one fails; the first failure's exit code is the whole's. */
+int verb_each(struct ctl *c, const struct opt_args *args, int (*one)(struct ctl *c, const char *path, const char *operand),
+    const char *path);
 
 #endif

@@ -277,6 +277,47 @@ marked() {
 	assert_has "$(send /worker/runJob "$(run_body 1 1 exec "$(witness_job)")")" accepted
 }
 
+# say_raw TEXT: raw bytes (backslash escapes are understood) to the worker's port; what comes within a second
+say_raw() {
+	local fd
+	exec {fd}<>"/dev/tcp/127.0.0.1/${WORKER_LISTEN##*:}" || return 1
+	{ printf '%b' "$1" >&"$fd"; } 2>/dev/null || true
+	timeout 1 head -c 400 <&"$fd" || true
+	exec {fd}>&-
+}
+
+@test "malformed HTTP and JSON on every route, nonsense on worker.sock: answered or dropped, and work goes on" {
+	start_alone
+	send /worker/runJob "$(run_body 1 1 shell 'sleep 3; echo whole')"
+	for text in 'nonsense\r\n\r\n' 'GET\r\n\r\n' 'GET / HTTP/9.9\r\n\r\n' '\0\1\2\3\r\n\r\n' \
+	    'POST /worker/runJob HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: x\r\n\r\n' \
+	    'POST /worker/runJob HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n{}' \
+	    'POST /worker/runJob HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'; do
+		assert_has "$(say_raw "$text")" 'HTTP/1.1 4'
+	done
+	say_raw 'POST /worker/runJob HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nhalf' >/dev/null
+	for path in /worker/runJob /worker/stopInstance /worker/queryInstanceStatus; do
+		for body in '' '{' '[]' 'null' '{"instanceId":"x"}' '{"instanceId":-1}' '{"instanceId":1e99}' '{"jobId":{},"attempt":[]}' \
+		    "$(printf '[%.0s' {1..200})"; do
+			answer=$(send $path "$body")
+			[[ $answer == 4* || $answer == *false* || $answer == *notStarted* || $answer == *gone* ]] || fail "$path $body: $answer"
+		done
+		head -c 9000000 /dev/zero | tr '\0' ' ' >"$BATS_TEST_TMPDIR/big"
+		assert_eq "$(curl -s -o /dev/null -w '%{http_code}' --data-binary "@$BATS_TEST_TMPDIR/big" -H 'Expect:' \
+		    "http://$WORKER_LISTEN$path" || true)" 413
+	done
+	python3 - "$WORKER_ROOT/run/worker.sock" <<-'END'
+		import os, socket, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		for m in b"", b"PJ1 ring", b"PJ1 ring slot=/etc/passwd seq=1", b"PJ9 ring", b"PJ1 ring slot=x seq=-1", os.urandom(3000), b"a" * 60000:
+		    s.sendto(m, sys.argv[1])
+	END
+	wait_for 'reported 1' 15
+	assert_eq "$(reports 1 | jq -c '[.instanceStatus,.result]')" '[5,"whole"]'
+	assert_eq "$(wdb 'SELECT count(*) FROM assignment')" 1
+	kill -0 "$WORKER_PID"
+}
+
 @test "a PowerJob server: empty answers, plain reports, nothing after a stop" {
 	start_alone -o worker.accept_plain=yes
 	assert_eq "$(send /worker/runJob "$(run_body 5 0 exec "$(witness_job 700)")" -)" '200 '
