@@ -10,7 +10,8 @@
 #define TIMES 256
 
 /* What no single statement may do, whatever the order of events: refused on the spot, so that the run ends where it
- * happened. A person's retry gives a finished instance a new expected time; nothing else may touch it. */
+ * happened. A person's retry gives a finished instance a new expected time (an earlier one than its nominal time, where
+ * the clock was set back: it is the person who wants it run then); nothing else may touch it. */
 static const char triggers[] =
     "DROP TRIGGER IF EXISTS temp.sim_two; DROP TRIGGER IF EXISTS temp.sim_attempt;"
     "DROP TRIGGER IF EXISTS temp.sim_instance; DROP TRIGGER IF EXISTS temp.sim_early;"
@@ -28,7 +29,7 @@ static const char triggers[] =
     "CREATE TEMP TRIGGER sim_soon BEFORE INSERT ON main.instance WHEN NEW.nominal_ms > NEW.created_ms"
     " BEGIN SELECT RAISE(ABORT, '" SIM_WRONG " an instance was made before its time'); END;"
     "CREATE TEMP TRIGGER sim_early BEFORE INSERT ON main.attempt WHEN NEW.attempt = 1 AND EXISTS (SELECT 1 FROM"
-    " main.instance i WHERE i.id = NEW.instance_id AND i.nominal_ms > NEW.opened_ms)"
+    " main.instance i WHERE i.id = NEW.instance_id AND i.nominal_ms > NEW.opened_ms AND i.expected_ms >= i.nominal_ms)"
     " BEGIN SELECT RAISE(ABORT, '" SIM_WRONG " an instance was started before its time'); END;";
 
 int
