@@ -140,7 +140,7 @@ simulate: $(BUILD)/unit/test_sim
 	PJ_SIM_DAYS=$${PJ_SIM_DAYS:-2000} $<
 
 interop: all
-	@BUILD=$(abspath $(BUILD)) scripts/run-interop
+	@INTEROP_LONG=1 INTEROP_LIMIT=600 BUILD=$(abspath $(BUILD)) scripts/run-interop
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
@@ -163,7 +163,7 @@ help:
 	@echo 'make bench      the benchmarks, ratios against a raw baseline'
 	@echo 'make torture    kill -9 and full disks, long'
 	@echo 'make simulate   2,000 random days of the scheduler with faults (PJ_SIM_DAYS=N)'
-	@echo 'make interop    the real Java worker and client (JDK and Maven)'
+	@echo 'make interop    the real Java worker and client (JDK and Maven), long'
 	@echo 'make install    DESTDIR= PREFIX='
 	@echo 'make clean'
 

@@ -215,6 +215,9 @@ public final class ClientTest {
             return null;
         });
         fleet.check();
+        if (System.getenv("INTEROP_LONG") != null) {
+            fleet.checkLong();
+        }
         c.close();
         System.out.println("1.." + number);
         System.exit(failed == 0 ? 0 : 1);

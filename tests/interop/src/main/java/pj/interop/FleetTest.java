@@ -14,6 +14,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.stream.Collectors;
 import tech.powerjob.client.PowerJobClient;
+import tech.powerjob.common.enums.DispatchStrategy;
 import tech.powerjob.common.enums.ExecuteType;
 import tech.powerjob.common.enums.InstanceStatus;
 import tech.powerjob.common.enums.TimeExpressionType;
@@ -152,6 +153,48 @@ final class FleetTest {
             equal(InstanceStatus.SUCCEED.getV(), waitFor(c, i, 60), "status");
             equal("slept", data(c.fetchInstanceInfo(i)).getResult(), "result");
             equal(1L, data(c.fetchInstanceInfo(i)).getRunningTimes(), "runningTimes");
+            return null;
+        });
+        test("a time limit ends a run", () -> {
+            SaveJobInfoRequest r = job("limit", "Sleep");
+            r.setInstanceTimeLimit(2000L);
+            long i = data(c.runJob(data(c.saveJob(r)), "30000", 0));
+            equal(InstanceStatus.FAILED.getV(), waitFor(c, i, 20), "status");
+            holds(data(c.fetchInstanceInfo(i)).getResult().startsWith("instance execute timeout"),
+                data(c.fetchInstanceInfo(i)).getResult());
+            return null;
+        });
+    }
+
+    /** What takes long: for `make interop` only. */
+    void checkLong() {
+        test("a map ends", () -> {
+            equal(InstanceStatus.SUCCEED.getV(), waitFor(c, map, 200), "status");
+            holds(data(c.fetchInstanceInfo(map)).getResult().startsWith("total:11,succeed:11"), "result");
+            return null;
+        });
+        test("a worker killed in mid-run: its silence ends the instance, and a retry goes elsewhere", () -> {
+            SaveJobInfoRequest r = job("lost", "Sleep");
+            r.setDesignatedWorkers("tb");
+            long failing = data(c.runJob(data(c.saveJob(r)), "600000", 0));
+            r = job("lost-retried", "Sleep");
+            r.setInstanceRetryNum(1);
+            r.setDispatchStrategy(DispatchStrategy.SPECIFY);
+            r.setDispatchStrategyConfig("tagEquals:tb");
+            long retried = data(c.runJob(data(c.saveJob(r)), "45000", 0));
+            while (data(c.fetchInstanceStatus(failing)) != InstanceStatus.RUNNING.getV()
+                || data(c.fetchInstanceStatus(retried)) != InstanceStatus.RUNNING.getV()) {
+                Thread.sleep(100);
+            }
+            String b = data(c.fetchInstanceInfo(retried)).getTaskTrackerAddress();
+            equal(b, data(c.fetchInstanceInfo(failing)).getTaskTrackerAddress(), "both are on B");
+            long pid = Long.parseLong(new String(Files.readAllBytes(dir.resolve("worker-B.pid"))).trim());
+            holds(ProcessHandle.of(pid).get().destroyForcibly(), "kill");
+            equal(InstanceStatus.FAILED.getV(), waitFor(c, failing, 60), "status");
+            equal("worker report timeout, maybe TaskTracker down", data(c.fetchInstanceInfo(failing)).getResult(), "result");
+            equal(InstanceStatus.SUCCEED.getV(), waitFor(c, retried, 120), "status of the retried one");
+            holds(!b.equals(data(c.fetchInstanceInfo(retried)).getTaskTrackerAddress()), "it ran elsewhere");
+            equal(2L, data(c.fetchInstanceInfo(retried)).getRunningTimes(), "runningTimes");
             return null;
         });
     }
