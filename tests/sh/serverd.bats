@@ -329,6 +329,33 @@ start_fails() {
 	wait_for 'post job/run "{\"job\":\"hello\"}" | grep -q instance' 10
 }
 
+@test "migrations: none was edited after it landed, and a database of each of them is brought up to date" {
+	(cd "$TOP/lib/store/sql" && sha256sum -c --quiet SHA256SUMS) || fail 'a migration was edited: write the next one instead'
+	for f in "$TOP"/lib/store/sql/[0-9]*.sql "$TOP"/lib/store/sql/worker/*.sql; do
+		grep -q "  ${f#"$TOP/lib/store/sql/"}\$" "$TOP/lib/store/sql/SHA256SUMS" || fail "$f is not in SHA256SUMS"
+	done
+	start_server
+	db=$SERVER_ROOT/state/server.db
+	schema() { sqlite3 "$db" "SELECT group_concat(name) FROM (SELECT m.name || '.' || c.name AS name FROM sqlite_schema m,
+	    pragma_table_info(m.name) c WHERE m.type = 'table' UNION SELECT name FROM sqlite_schema ORDER BY 1)"; }
+	want=$(schema)
+	sql=()
+	for f in "$TOP"/lib/store/sql/[0-9]*.sql; do
+		sql+=("$f")
+		stop_pid "$SERVER_PID"
+		rm -rf "$SERVER_ROOT"
+		mkdir -p "$SERVER_ROOT/state"
+		cat "${sql[@]}" - <<<"PRAGMA user_version=${#sql[@]}; PRAGMA application_id=0x706a7331; PRAGMA journal_mode=WAL;
+		    INSERT INTO app VALUES (1, 'default', 'x', 1, 0, 0); INSERT INTO job VALUES (1, 1, 'old', 1, 1, NULL, 0, 0);
+		    INSERT INTO job_version (job_id, version, at_ms, name, params, time_type, execute_type, processor_type, processor_info)
+		    VALUES (1, 1, 0, 'old', '[\"true\"]', 1, 1, 1, 'exec');" | sqlite3 "$db"
+		start_server
+		assert_eq "$(schema)" "$want"
+		post job/run '{"job":"old"}' | grep -q instance
+		assert_eq "$(pj 'job/show?job=old' | jget .name)" old
+	done
+}
+
 @test "retention: instances, attempts and skipped times go by age, also many; ids do not come back" {
 	db=$SERVER_ROOT/state/server.db
 	start_server

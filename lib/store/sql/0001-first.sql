@@ -62,19 +62,8 @@ CREATE TABLE job_version (
   advanced_config     TEXT,               -- JSON
   retry_delay_ms      INTEGER NOT NULL DEFAULT 10000,
   on_lost             TEXT NOT NULL DEFAULT 'rerun', -- rerun fail hold
-  tz                  TEXT,               -- IANA zone of the expression; NULL the server's
-  gap                 TEXT NOT NULL DEFAULT 'skip',  -- skip run-after shift: local times that do not exist
-  fold                TEXT NOT NULL DEFAULT 'first', -- first last both: local times that exist twice
-  misfire             TEXT NOT NULL DEFAULT 'once',  -- once none all: of several that are past, which run
-  misfire_window_ms   INTEGER NOT NULL DEFAULT 0,    -- older ones do not; 0 no bound
-  misfire_max         INTEGER NOT NULL DEFAULT 100,  -- all: the newest so many
-  misfire_rate        INTEGER NOT NULL DEFAULT 0,    -- all: so many a minute; 0 no bound
-  overlap             TEXT NOT NULL DEFAULT 'allow', -- allow skip queue replace
-  deadline_ms         INTEGER NOT NULL DEFAULT 0,    -- not started so long after its nominal time; 0 none
-  jitter_ms           INTEGER NOT NULL DEFAULT 0,    -- started up to so long after it, always the same for a name
   PRIMARY KEY (job_id, version)
 ) WITHOUT ROWID;
-CREATE INDEX job_version_tz ON job_version(tz, job_id) WHERE tz IS NOT NULL;
 
 CREATE TABLE instance (
   id               INTEGER PRIMARY KEY,
@@ -99,16 +88,12 @@ CREATE TABLE instance (
   signal           INTEGER,
   log_length       INTEGER,               -- bytes of the last attempt's spool: the log is complete when so much arrived
   wf_instance_id   INTEGER,
-  deadline_ms      INTEGER,               -- canceled when it has not started by then
-  lone             INTEGER,               -- 1: of a job whose overlap is not allow
   created_ms       INTEGER NOT NULL,
   modified_ms      INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX instance_nominal ON instance(job_id, nominal_ms) WHERE nominal_ms IS NOT NULL;
 CREATE INDEX instance_due ON instance(app_id, due_ms) WHERE status = 1;
 CREATE INDEX instance_live ON instance(job_id) WHERE status IN (2, 3);
-CREATE INDEX instance_lone ON instance(job_id) WHERE status = 1 AND lone = 1;
-CREATE INDEX instance_late ON instance(deadline_ms) WHERE status = 1 AND running_times = 0 AND deadline_ms IS NOT NULL;
 CREATE INDEX instance_job ON instance(job_id, id);
 CREATE INDEX instance_app ON instance(app_id, id);
 CREATE INDEX instance_finished ON instance(finished_ms) WHERE finished_ms IS NOT NULL;
