@@ -37,7 +37,8 @@ const struct opt verb_globals[VERB_GLOBALS + 1] = {
 };
 
 const struct noun *const verb_nouns[] = {
-	&cmd_app, &cmd_job, &cmd_instance, &cmd_worker, &cmd_server, &cmd_time, &cmd_simulate, NULL,
+	&cmd_app, &cmd_job, &cmd_instance, &cmd_worker, &cmd_server, &cmd_time, &cmd_simulate, &cmd_verify,
+	&cmd_why, NULL,
 };
 
 int

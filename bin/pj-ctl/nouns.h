@@ -4,7 +4,8 @@
 
 #include "verb.h"
 
-extern const struct noun cmd_app, cmd_job, cmd_instance, cmd_worker, cmd_server, cmd_time, cmd_simulate;
+extern const struct noun cmd_app, cmd_job, cmd_instance, cmd_worker, cmd_server, cmd_time, cmd_simulate, cmd_verify,
+    cmd_why;
 
 /* Verbs of cmd_job that have a file of their own. */
 int cmd_job_add(const struct verb *v, struct ctl *c, struct opt_args *args);

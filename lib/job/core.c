@@ -359,6 +359,25 @@ retain_instances(struct core *c, int64_t before_ms, int batch, int *n, struct er
 	return r < 0 ? -1 : 0;
 }
 
+/* Before this time rows are gone: who checks the ledger looks behind it only. */
+static int
+keep_kept_from(struct core *c, int64_t before_ms, struct err *e)
+{
+	struct buf old = BUF_INIT;
+	struct err why = ERR_INIT;
+	char text[24];
+	int r = meta_get(c->db, "kept_from_ms", &old, &why);
+	int64_t from = r == 0 ? strtoll(buf_str(&old), NULL, 10) : 0;
+
+	buf_fini(&old);
+	if (r < 0 && why.code != ERR_NOTFOUND)
+		return err_set(e, why.code, "%s", why.msg);
+	if (from >= before_ms)
+		return 0;
+	snprintf(text, sizeof text, "%" PRId64, before_ms);
+	return meta_set(c->db, "kept_from_ms", text, e);
+}
+
 static int
 retain(struct core *c, struct now now, const struct core_keep *keep, int batch, bool *more, struct err *e)
 {
@@ -370,6 +389,8 @@ retain(struct core *c, struct now now, const struct core_keep *keep, int batch, 
 		if (retain_instances(c, now.at_ms - keep->instances_ms, batch, &n, e) < 0)
 			return -1;
 		*more = n == batch;
+		if (n > 0 && keep_kept_from(c, now.at_ms - keep->instances_ms, e) < 0)
+			return -1;
 	}
 	if (keep->skipped_ms > 0) {
 		s = db_stmt(c->db, "DELETE FROM skipped WHERE id IN (SELECT id FROM skipped WHERE at_ms < ?"
@@ -378,7 +399,10 @@ retain(struct core *c, struct now now, const struct core_keep *keep, int batch, 
 		stmt_i64(s, 2, batch);
 		if (stmt_run(s, e) < 0)
 			return -1;
-		*more = *more || db_changes(c->db) == batch;
+		n = (int)db_changes(c->db);
+		*more = *more || n == batch;
+		if (n > 0 && keep_kept_from(c, now.at_ms - keep->skipped_ms, e) < 0)
+			return -1;
 	}
 	return db_shrink(c->db, batch, e);
 }

@@ -99,6 +99,7 @@ struct core {
 
 	struct zone_file *zones;   /* the time zones that jobs name */
 	int n_zones, cap_zones;
+	bool zone_told;            /* meta has the name of the server's own */
 	int64_t zones_at;          /* when their files are looked at next (core's monotonic time) */
 
 	struct version cache[CACHE_SETS][CACHE_WAYS];

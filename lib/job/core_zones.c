@@ -128,6 +128,7 @@ zones_load(struct core *c, struct err *e)
 		snprintf(z->rows, sizeof z->rows, "%s", stmt_col_text(s, 1));
 	}
 	c->zones_at = INT64_MIN;
+	c->zone_told = false;
 	return r;
 }
 
@@ -229,6 +230,29 @@ bring_up_to_date(struct core *c, struct zone_file *z, struct now now, struct mov
 	return 0;
 }
 
+/* The server's own zone, for who reads the database without it. */
+static int
+tell_zone(struct core *c, struct err *e)
+{
+	struct buf old = BUF_INIT;
+	struct err why = ERR_INIT;
+	int r = meta_get(c->db, "zone", &old, &why);
+
+	if (r < 0 && why.code != ERR_NOTFOUND) {
+		buf_fini(&old);
+		return err_set(e, why.code, "%s", why.msg);
+	}
+	if (strcmp(buf_str(&old), tz_name(c->conf.tz)) != 0) {
+		c->wrote = true;
+		r = meta_set(c->db, "zone", tz_name(c->conf.tz), e);
+	} else {
+		r = 0;
+	}
+	buf_fini(&old);
+	c->zone_told = r == 0;
+	return r;
+}
+
 int
 zones_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e)
 {
@@ -236,6 +260,8 @@ zones_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e
 	struct moving *m;
 	int r = 0;
 
+	if (!c->zone_told && tell_zone(c, e) < 0)
+		return -1;
 	if (c->n_zones == 0)
 		return 0;
 	if (mono >= c->zones_at) {

@@ -1,5 +1,6 @@
 /* Misfire, overlap, deadline, jitter, and clocks that are set: each nominal time gets exactly one verdict. */
 #include "core_rig.h"
+#include "job/verify.h"
 
 #define MIN 60000LL
 #define HOUR (60 * MIN)
@@ -22,11 +23,36 @@ minutely(const char *misfire)
 	return s;
 }
 
+static void
+print_finding(const char *rule, const struct job *j, int64_t at_ms, const char *finding, void *arg)
+{
+	print_message("%s: %s: %s\n", j->spec.name, rule, finding);
+	snprintf(arg, 32, "%s", rule);
+}
+
+/* How many findings; the rule of the last one. */
+static int
+verify(struct rig *r, char rule[32])
+{
+	struct job j;
+	int n = 0;
+
+	rule[0] = '\0';
+	if (job_get(r->db, 1, &j, &r->e) < 0 || verify_job(r->db, &j, 0, print_finding, rule, &n, &r->e) < 0)
+		rig_die(r, "verify");
+	job_fini(&j);
+	db_commit(r->db, NULL);
+	return n;
+}
+
 /* Every minute up to the next trigger has one verdict: as many as there are, none twice. */
 static void
 each_minute_once(struct rig *r)
 {
 	int64_t next = rig_sql(r, "SELECT next_trigger_ms FROM job"), n = (next - T0) / MIN - 1;
+	char rule[32];
+
+	assert_int_equal(verify(r, rule), 0);
 
 	assert_int_equal(rig_sql(r, "SELECT (SELECT count(*) FROM instance WHERE nominal_ms < (SELECT next_trigger_ms FROM job))"
 	    " + (SELECT coalesce(sum(count), 0) FROM skipped)"), n);
@@ -518,6 +544,103 @@ a_retry_waits_no_longer(void **state)
 	rig_close(&r);
 }
 
+/* --- the ledger is checked ---------------------------------------------------------------------------------------- */
+
+static void
+run_sql(struct rig *r, const char *sql)
+{
+	struct stmt *s = db_prepare(r->db, sql, &r->e);
+
+	if (stmt_run(s, &r->e) < 0)
+		rig_die(r, sql);
+	stmt_free(s);
+	db_commit(r->db, NULL);
+}
+
+static void
+verify_finds(void **state)
+{
+	static const struct {
+		const char *sql, *rule;
+		int n;
+	} t[] = {
+		{ "DELETE FROM instance WHERE nominal_ms = 1763683200000 + 5 * 60000", "no-verdict", 1 },
+		{ "DELETE FROM instance WHERE nominal_ms > 1763683200000 + 4 * 60000 AND nominal_ms < 1763683200000 + 9 * 60000",
+		    "no-verdict", 1 },
+		{ "DELETE FROM skipped", "no-verdict", 1 },
+		{ "UPDATE skipped SET count = count - 1", "count", 1 },
+		{ "UPDATE skipped SET last_ms = last_ms + 1, count = count", "not-nominal", 1 },
+		{ "UPDATE skipped SET first_ms = first_ms - 60000, count = count + 1", "twice", 1 },
+		{ "UPDATE instance SET actual_ms = nominal_ms - 1 WHERE nominal_ms = 1763683200000 + 5 * 60000", "early", 1 },
+		{ "UPDATE instance SET nominal_ms = nominal_ms + 7 WHERE nominal_ms = 1763683200000 + 5 * 60000", "", 3 },
+		{ "UPDATE job SET next_trigger_ms = next_trigger_ms - 1", "next-trigger", 1 },
+		{ "UPDATE job SET next_trigger_ms = next_trigger_ms + 60000", "no-verdict", 1 },
+		{ "UPDATE job SET status = 1", "", 0 },
+	};
+
+	for (size_t k = 0; k < sizeof t / sizeof t[0]; k++) {
+		struct rig r;
+		char rule[32];
+
+		rig_open(&r, NULL);
+		rig_save(&r, 0, minutely("once"), true);
+		rig_run_until(&r, T0 + 10 * MIN, true);
+		away(&r, 10 * MIN);
+		rig_run_until(&r, T0 + 25 * MIN, true);
+		rig_succeed_all(&r);
+		assert_int_equal(verify(&r, rule), 0);
+		run_sql(&r, t[k].sql);
+		if (verify(&r, rule) != t[k].n)
+			fail_msg("%s", t[k].sql);
+		if (t[k].n == 1)
+			assert_string_equal(rule, t[k].rule);
+		rig_close(&r);
+	}
+}
+
+static void
+verify_knows_edits_and_retention(void **state)
+{
+	const struct core_keep keep = { .instances_ms = 10 * MIN, .skipped_ms = 10 * MIN };
+	struct rig r;
+	struct job_spec s;
+	char rule[32];
+	bool more;
+	int64_t id;
+
+	rig_open(&r, NULL);
+	id = rig_save(&r, 0, minutely("once"), true);
+	rig_run_until(&r, T0 + 10 * MIN + 30 * SEC, true);
+	s = minutely("all");
+	rig_save(&r, id, s, true); /* the same schedule */
+	rig_run_until(&r, T0 + 12 * MIN, true);
+	away(&r, 5 * MIN);
+	rig_pass(&r, 3 * MIN);
+	s = minutely("all");
+	word(&s.time_expr, "30 0/2 * * * ?"); /* another one; what was due is 'edited' */
+	rig_save(&r, id, s, true);
+	rig_run_until(&r, T0 + 40 * MIN, true);
+	assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, id, JOB_DISABLED, &r.e)), 0);
+	rig_run_until(&r, T0 + 50 * MIN, true);
+	assert_int_equal(verify(&r, rule), 0);
+	assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, id, JOB_ENABLED, &r.e)), 0);
+	s = minutely("all");
+	s.time_type = TIME_API;
+	rig_save(&r, id, s, true);
+	rig_run_until(&r, T0 + 60 * MIN, true);
+	rig_save(&r, id, minutely("once"), true);
+	rig_run_until(&r, T0 + 70 * MIN, true);
+	rig_succeed_all(&r);
+	assert_int_equal(verify(&r, rule), 0);
+	assert_int_equal(EVENT(&r, core_retain(r.core, r.now, &keep, 100, &more, &r.e)), 0);
+	assert_true(rig_sql(&r, "SELECT min(nominal_ms) FROM instance") >= T0 + 60 * MIN);
+	assert_int_equal(verify(&r, rule), 0);
+	assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, id, JOB_DELETED, &r.e)), 0);
+	rig_run_until(&r, T0 + 80 * MIN, true);
+	assert_int_equal(verify(&r, rule), 0);
+	rig_close(&r);
+}
+
 int
 main(void)
 {
@@ -527,7 +650,8 @@ main(void)
 		cmocka_unit_test(overlap_queue_waits_for_a_retry), cmocka_unit_test(overlap_replace),
 		cmocka_unit_test(deadline_when_late), cmocka_unit_test(deadline_while_waiting), cmocka_unit_test(jitter_is_stable),
 		cmocka_unit_test(refused), cmocka_unit_test(clock_set_there_and_back), cmocka_unit_test(clock_set_back_and_there),
-		cmocka_unit_test(a_retry_waits_no_longer),
+		cmocka_unit_test(a_retry_waits_no_longer), cmocka_unit_test(verify_finds),
+		cmocka_unit_test(verify_knows_edits_and_retention),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

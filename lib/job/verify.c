@@ -1,0 +1,303 @@
+#include "job/verify.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/meta.h"
+#include "time/stamp.h"
+
+struct walk {
+	struct db *db;
+	const struct job *job;
+	verify_fn fn;
+	void *arg;
+	int n;
+	struct job version;  /* whose schedule is in force at the cursor */
+	struct tz *tz;
+	struct sched *sched;
+	int64_t ends_ms;     /* the schedule is in force up to here */
+	int64_t cursor;      /* all up to here was judged */
+};
+
+/* --- schedules --------------------------------------------------------------------------------------------------- */
+
+struct tz *
+verify_zone(struct db *db, const struct job_spec *spec, struct err *e)
+{
+	struct buf name = BUF_INIT;
+	struct err why = ERR_INIT;
+	struct tz *z = NULL;
+
+	if (spec->tz != NULL && spec->tz[0] != '\0')
+		return tz_open(spec->tz, e);
+	if (meta_get(db, "zone", &name, &why) == 0)
+		z = tz_open(buf_str(&name), NULL);
+	buf_fini(&name);
+	return z != NULL ? z : tz_open(NULL, e);
+}
+
+int
+verify_sched(const struct job_spec *spec, const struct tz *tz, struct sched **out, struct err *e)
+{
+	*out = NULL;
+	if (spec->time_type != TIME_CRON)
+		return 0;
+	*out = sched_parse(TIME_CRON, spec->time_expr, tz, sched_seed(spec->name == NULL ? "" : spec->name), e);
+	if (*out == NULL)
+		return -1;
+	sched_set_policy(*out, (enum sched_gap)sched_gap_code(spec->gap), (enum sched_fold)sched_fold_code(spec->fold));
+	return 0;
+}
+
+int
+verify_kept_from(struct db *db, int64_t *out, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	struct err why = ERR_INIT;
+	int r = meta_get(db, "kept_from_ms", &text, &why);
+
+	*out = r == 0 ? strtoll(buf_str(&text), NULL, 10) : 0;
+	buf_fini(&text);
+	return r == 0 || why.code == ERR_NOTFOUND ? 0 : err_set(e, why.code, "%s", why.msg);
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return strcmp(a == NULL ? "" : a, b == NULL ? "" : b) == 0;
+}
+
+static bool
+same_schedule(const struct job_spec *a, const struct job_spec *b)
+{
+	return a->time_type == b->time_type && a->start_ms == b->start_ms && a->end_ms == b->end_ms &&
+	    same_text(a->time_expr, b->time_expr) && same_text(a->name, b->name) && same_text(a->tz, b->tz) &&
+	    sched_gap_code(a->gap) == sched_gap_code(b->gap) && sched_fold_code(a->fold) == sched_fold_code(b->fold);
+}
+
+/* --- findings ---------------------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 4, 5))) static void
+tell(struct walk *w, const char *rule, int64_t at_ms, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	w->n++;
+	w->fn(rule, w->job, at_ms, text, w->arg);
+}
+
+static char *
+stamp(const struct walk *w, char buf[STAMP_SIZE], int64_t at_ms)
+{
+	return stamp_print(buf, at_ms, w->tz);
+}
+
+static int64_t
+next_of(const struct walk *w, int64_t after_ms)
+{
+	const struct job_spec *s = &w->version.spec;
+
+	return sched_next(w->sched, after_ms, s->start_ms, s->end_ms == 0 ? INT64_MAX : s->end_ms);
+}
+
+static bool
+is_nominal(const struct walk *w, int64_t at_ms)
+{
+	return next_of(w, at_ms - 1) == at_ms;
+}
+
+/* Nominal times behind the cursor and before upto_ms + 1 have no verdict. */
+static void
+expect_none(struct walk *w, int64_t upto_ms)
+{
+	char a[STAMP_SIZE], b[STAMP_SIZE];
+	int64_t first, last, n, end = w->version.spec.end_ms;
+
+	if (w->sched == NULL || (first = next_of(w, w->cursor)) == SCHED_NEVER || first > upto_ms)
+		return;
+	upto_ms = end != 0 && end < upto_ms ? end : upto_ms;
+	n = 1 + sched_count(w->sched, first, upto_ms, INT64_MAX, NULL, &last);
+	if (n == 1)
+		tell(w, "no-verdict", first, "%s has no instance and was not skipped", stamp(w, a, first));
+	else
+		tell(w, "no-verdict", first, "%" PRId64 " times from %s to %s have no instance and were not skipped", n,
+		    stamp(w, a, first), stamp(w, b, last));
+}
+
+/* --- the versions ------------------------------------------------------------------------------------------------ */
+
+static int
+version_at(struct walk *w, int64_t version, int64_t *out, struct err *e)
+{
+	struct stmt *s = db_stmt(w->db, "SELECT at_ms FROM job_version WHERE job_id = ? AND version = ?", e);
+	int r;
+
+	stmt_i64(s, 1, w->job->id);
+	stmt_i64(s, 2, version);
+	r = stmt_step(s, e);
+	*out = r == 1 ? stmt_col_i64(s, 0) : INT64_MAX;
+	stmt_reset(s);
+	return r < 0 ? -1 : 0;
+}
+
+static void
+leave(struct walk *w)
+{
+	sched_free(w->sched);
+	tz_free(w->tz);
+	job_fini(&w->version);
+	w->sched = NULL;
+	w->tz = NULL;
+}
+
+/* The schedule of this version, and up to which later one it stays in force. */
+static int
+enter(struct walk *w, int64_t version, struct err *e)
+{
+	struct err why = ERR_INIT;
+	bool same = true;
+
+	leave(w);
+	if (job_get_version(w->db, w->job->id, version, &w->version, e) < 0)
+		return -1;
+	w->tz = verify_zone(w->db, &w->version.spec, &why);
+	if (w->tz == NULL || verify_sched(&w->version.spec, w->tz, &w->sched, &why) < 0)
+		tell(w, "unreadable", w->cursor, "version %" PRId64 " cannot be checked: %.150s", version, why.msg);
+	w->ends_ms = INT64_MAX;
+	while (version < w->job->version && same) {
+		struct job later;
+
+		if (job_get_version(w->db, w->job->id, ++version, &later, e) < 0 || version_at(w, version, &w->ends_ms, e) < 0)
+			return -1;
+		same = same_schedule(&w->version.spec, &later.spec);
+		job_fini(&later);
+		w->version.version = same ? version : w->version.version;
+		w->ends_ms = same ? INT64_MAX : w->ends_ms;
+	}
+	return 0;
+}
+
+/* The schedule that is in force behind at_ms - 1. */
+static int
+advance(struct walk *w, int64_t at_ms, struct err *e)
+{
+	while (at_ms > w->ends_ms) {
+		if (w->ends_ms > w->cursor)
+			expect_none(w, w->ends_ms);
+		if (w->ends_ms > w->cursor)
+			w->cursor = w->ends_ms;
+		if (enter(w, w->version.version + 1, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- the verdicts ------------------------------------------------------------------------------------------------ */
+
+struct verdict {
+	int64_t first_ms, last_ms, count, actual_ms;
+};
+
+static void
+judge(struct walk *w, const struct verdict *v)
+{
+	char a[STAMP_SIZE], b[STAMP_SIZE];
+	bool whole = v->first_ms > w->cursor;
+	int64_t n = 1;
+
+	if (v->actual_ms != 0 && v->actual_ms < v->first_ms)
+		tell(w, "early", v->first_ms, "%s was started at %s, before its time", stamp(w, a, v->first_ms),
+		    stamp(w, b, v->actual_ms));
+	if (!whole)
+		tell(w, "twice", v->first_ms, "%s has more than one verdict", stamp(w, a, v->first_ms));
+	else
+		expect_none(w, v->first_ms - 1);
+	if (whole && w->sched != NULL && (!is_nominal(w, v->first_ms) || !is_nominal(w, v->last_ms)))
+		tell(w, "not-nominal", v->first_ms, "%s is no time of the expression %.80s",
+		    stamp(w, a, is_nominal(w, v->first_ms) ? v->last_ms : v->first_ms), w->version.spec.time_expr);
+	else if (whole && w->sched != NULL) {
+		if (v->last_ms > v->first_ms)
+			n += sched_count(w->sched, v->first_ms, v->last_ms, INT64_MAX, NULL, NULL);
+		if (n != v->count)
+			tell(w, "count", v->first_ms, "skipped from %s to %s: %" PRId64 " times, but there are %" PRId64,
+			    stamp(w, a, v->first_ms), stamp(w, b, v->last_ms), v->count, n);
+	}
+	w->cursor = v->last_ms > w->cursor ? v->last_ms : w->cursor;
+}
+
+static int
+walk_verdicts(struct walk *w, struct err *e)
+{
+	/* What lies behind the next trigger ran while the clock was ahead; its times are still to come. */
+	int64_t since = w->cursor, upto = w->job->next_trigger_ms != 0 ? w->job->next_trigger_ms : INT64_MAX;
+	struct stmt *s = db_prepare(w->db, "SELECT nominal_ms, nominal_ms, 1, coalesce(actual_ms, 0) FROM instance"
+	    " WHERE job_id = ?1 AND nominal_ms > ?2 AND nominal_ms < ?3 UNION ALL SELECT first_ms, last_ms, count, 0 FROM skipped"
+	    " WHERE job_id = ?1 AND last_ms > ?2 AND first_ms < ?3 ORDER BY 1, 2", e);
+	int r;
+
+	stmt_i64(s, 1, w->job->id);
+	stmt_i64(s, 2, since);
+	stmt_i64(s, 3, upto);
+	while ((r = stmt_step(s, e)) == 1) {
+		struct verdict v = { stmt_col_i64(s, 0), stmt_col_i64(s, 1), stmt_col_i64(s, 2), stmt_col_i64(s, 3) };
+
+		if (v.first_ms <= since) { /* a range from before: what lies behind is told by it */
+			w->cursor = v.last_ms > w->cursor ? v.last_ms : w->cursor;
+			continue;
+		}
+		if ((r = advance(w, v.first_ms, e)) < 0)
+			break;
+		judge(w, &v);
+	}
+	stmt_free(s);
+	return r < 0 ? -1 : 0;
+}
+
+/* Up to where there must be a verdict: the next trigger is the first time without one. */
+static int
+finish(struct walk *w, struct err *e)
+{
+	char a[STAMP_SIZE], b[STAMP_SIZE];
+	const struct job *j = w->job;
+	int64_t upto = j->next_trigger_ms != 0 ? j->next_trigger_ms - 1 : j->status == JOB_DELETED ? j->modified_ms :
+	    clock_wall_ms(), next;
+
+	if (advance(w, upto, e) < 0)
+		return -1;
+	expect_none(w, upto);
+	if (w->sched == NULL || j->status != JOB_ENABLED || j->next_trigger_ms == 0)
+		return 0;
+	next = next_of(w, w->cursor);
+	if (next > j->next_trigger_ms)
+		tell(w, "next-trigger", j->next_trigger_ms, "is to be triggered at %s, the next time of %.80s is %s",
+		    stamp(w, a, j->next_trigger_ms), w->version.spec.time_expr, next == SCHED_NEVER ? "never" : stamp(w, b, next));
+	return 0;
+}
+
+int
+verify_job(struct db *db, const struct job *j, int64_t since_ms, verify_fn fn, void *arg, int *n, struct err *e)
+{
+	struct walk w = { .db = db, .job = j, .fn = fn, .arg = arg };
+	int64_t kept, first;
+	int r;
+
+	if (verify_kept_from(db, &kept, e) < 0 || version_at(&w, 1, &first, e) < 0)
+		return -1;
+	w.cursor = since_ms > kept ? since_ms : kept;
+	w.cursor = w.cursor > first ? w.cursor : first;
+	r = enter(&w, 1, e) < 0 || advance(&w, w.cursor, e) < 0 ? -1 : 0;
+	if (r == 0)
+		r = walk_verdicts(&w, e) < 0 || finish(&w, e) < 0 ? -1 : 0;
+	leave(&w);
+	*n += w.n;
+	return r;
+}
