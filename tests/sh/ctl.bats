@@ -270,7 +270,7 @@ status_of() {
 	for when in '--every 10s' '--delay 10s' '--execute broadcast'; do
 		# shellcheck disable=SC2086
 		if ! pj-ctl job add x $when -- true >"$BATS_TEST_TMPDIR/out" 2>&1; then
-			assert_has "$(cat "$BATS_TEST_TMPDIR/out")" 'pj-serverd'
+			assert_has "$(cat "$BATS_TEST_TMPDIR/out")" ' yet'
 		else
 			pj-ctl job rm x
 		fi
@@ -411,9 +411,7 @@ status_of() {
 		ends 1 pj-ctl server check --tsv
 		assert_has "$(cut -f 1 <<<"$output")" "$2"
 	}
-	again="INSERT INTO instance SELECT id + 1, app_id, job_id, job_version, nominal_ms, status, due_ms, attempt, running_times,
-	    retries_left, worker, job_params, instance_params, expected_ms, actual_ms, finished_ms, stop_ms, result, exit_code,
-	    signal, log_length, wf_instance_id, created_ms, modified_ms FROM instance"
+	again='CREATE TEMP TABLE copy AS SELECT * FROM instance; UPDATE copy SET id = id + 1; INSERT INTO instance SELECT * FROM copy'
 	broken "DROP INDEX instance_nominal; UPDATE instance SET nominal_ms = 1000; $again" instance-twice "$id"
 	broken 'UPDATE instance SET status = 3, attempt = 1' instance-attempt "$id"
 	broken 'UPDATE instance SET status = 6' instance-state 'status 6'

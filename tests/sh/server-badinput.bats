@@ -51,7 +51,7 @@ survived() {
 		[ "$takes" = json ] || continue
 		n=$((n + 1))
 		for body in '' '{' '[]' '"x"' 'nonsense' '{"name":1e999}' '{"a":1,"a":2}' "$deep" "@$BATS_TEST_TMPDIR/nul" \
-		    "@$BATS_TEST_TMPDIR/utf8" '{"name":{},"appName":[],"job":{},"id":{}}'; do
+		    "@$BATS_TEST_TMPDIR/utf8" '{"name":{},"appName":[],"job":{},"id":{},"index":{},"appIdEq":[]}'; do
 			code=$(status "$path" -X "$method" -H 'Content-Type: application/json' --data-binary "$body")
 			is_refusal "$code" || fail "$path answered $code to \`${body:0:40}': $(head -c 300 "$BATS_TEST_TMPDIR/answer")"
 		done
