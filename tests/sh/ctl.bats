@@ -182,6 +182,15 @@ status_of() {
 	assert_has "$err" 'by hand only'
 }
 
+@test "a run that fails is started again after its delay, as often as the job says" {
+	worker
+	pj-ctl job add again --retries 2 --retry-delay 1s --shell 'echo "$PJ_ATTEMPT $(date +%s%3N)" >>"'"$BATS_TEST_TMPDIR/tries"'"; exit 4'
+	ends 4 pj-ctl job run again --wait --timeout 60s
+	assert_eq "$(cut -d' ' -f1 "$BATS_TEST_TMPDIR/tries" | tr '\n' ' ')" '1 2 3 '
+	awk 'NR > 1 && $2 - last < 1000 { exit 1 } { last = $2 }' "$BATS_TEST_TMPDIR/tries" || fail "$(cat "$BATS_TEST_TMPDIR/tries")"
+	assert_eq "$(pj-ctl instance ls --job again --json | jq -c '[.instances[] | [.status, .attempt, .exitCode]]')" '[["failed",3,4]]'
+}
+
 @test "retry runs the same instance again; cancel takes back what waits" {
 	worker
 	pj-ctl job add flaky -- sh -c '[ -e "$1" ] || { touch "$1"; exit 9; }' sh "$BATS_TEST_TMPDIR/second"

@@ -35,6 +35,10 @@ setup() {
 	sed 's/^; \([a-z_]* = \)/\1/' "$TOP/etc/pj.ini" >"$BATS_TEST_TMPDIR/all.ini"
 	pj-serverd -c "$BATS_TEST_TMPDIR/all.ini" -n >"$BATS_TEST_TMPDIR/all"
 	grep -q '^root = /srv/pj$' "$BATS_TEST_TMPDIR/all"
+	# The worker knows what its lists may hold; it is started without a place to listen.
+	timeout 10 pj-workerd -c "$BATS_TEST_TMPDIR/all.ini" -r "$BATS_TEST_TMPDIR/w" -o worker.listen=192.0.2.1:1 \
+	    2>"$BATS_TEST_TMPDIR/err" && fail 'it listens on 192.0.2.1'
+	grep -q 'cannot listen on 192.0.2.1:1' "$BATS_TEST_TMPDIR/err" || fail "$(cat "$BATS_TEST_TMPDIR/err")"
 	grep -q '^external = 192.0.2.10$' "$BATS_TEST_TMPDIR/all"
 	pj-serverd -r "$BATS_TEST_TMPDIR" -n | diff - "$BATS_TEST_TMPDIR/plain"
 }
