@@ -283,8 +283,8 @@ static int
 tick(struct core *c, struct now now, struct core_wake *wake, struct err *e)
 {
 	workers_expire(c->workers, now);
-	if (clock_tick(c, now, wake, e) < 0 || zones_tick(c, now, wake, e) < 0 || deadlines(c, now, wake, e) < 0 || fire_due(c, now, wake, e) < 0 ||
-	    late_tick(c, now, wake, e) < 0)
+	if (clock_tick(c, now, wake, e) < 0 || zones_tick(c, now, wake, e) < 0 || deadlines(c, now, wake, e) < 0 ||
+	    fire_due(c, now, wake, e) < 0 || late_tick(c, now, wake, e) < 0)
 		return -1;
 	if (queue_tick(c, now, wake, e) < 0)
 		return -1;

@@ -58,8 +58,8 @@ insert_by_hand(struct core *c, const struct job *j, const char *params, int64_t 
 {
 	struct instance i = { .id = idgen_next(&c->ids, now.at_ms), .app_id = j->app_id, .job_id = j->id,
 		.job_version = j->version, .status = INSTANCE_WAITING, .due_ms = due_ms, .expected_ms = due_ms,
-		.retries_left = j->spec.instance_retry_num, .lone = overlap_of(&j->spec) != OVERLAP_ALLOW, .exit_code = -1, .log_length = -1, .created_ms = now.at_ms,
-		.modified_ms = now.at_ms };
+		.retries_left = j->spec.instance_retry_num, .lone = overlap_of(&j->spec) != OVERLAP_ALLOW, .exit_code = -1,
+		.log_length = -1, .created_ms = now.at_ms, .modified_ms = now.at_ms };
 	struct action changed = { .kind = ACTION_CHANGED, .instance_id = i.id };
 	int r;
 

@@ -424,8 +424,10 @@ static int
 beat(struct sim *s, int i, struct err *e)
 {
 	const struct sim_worker *w = &s->workers[i];
+	/* Where nobody falls silent, beats are an hour apart: what was used then says nothing. */
 	struct heartbeat hb = { .app_id = w->app_id, .app_name = "simulated", .address = w->address, .protocol = "HTTP",
-		.at_ms = s->now.at_ms, .is_pj = w->pj, .slots = w->pj ? s->conf.slots : 0, .used = may_fall_silent(s) ? w->used : 0, /* what an hour ago was says nothing */
+		.at_ms = s->now.at_ms, .is_pj = w->pj, .slots = w->pj ? s->conf.slots : 0,
+		.used = may_fall_silent(s) ? w->used : 0,
 		.metrics = { .cpu_processors = 1024, .mem_max_gb = 65536, .disk_total_gb = 1048576 } };
 
 	return core_heartbeat(s->core, s->now, &hb, e);
