@@ -71,7 +71,8 @@ cut(struct core *c, const struct ahead *a, struct now now, struct err *e)
 	return stmt_run(s, e);
 }
 
-/* The job's trigger back to the first time that is to come. */
+/* The job's trigger back to the first time that is to come; of a disabled job too, where it says from when on times are
+ * left out. */
 static int
 back(struct core *c, const struct ahead *a, struct now now, struct err *e)
 {
@@ -83,7 +84,7 @@ back(struct core *c, const struct ahead *a, struct now now, struct err *e)
 		return 0;
 	if (job_get(c->db, a->job_id, &j, e) < 0)
 		return -1;
-	if (j.status == JOB_ENABLED) {
+	if (j.status != JOB_DELETED) {
 		v = job_version_get(c, j.id, j.version, e);
 		if (v == NULL) {
 			job_fini(&j);

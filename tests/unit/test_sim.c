@@ -111,6 +111,19 @@ random_days(void **state)
 	    (unsigned long long)first, (long long)sum.fires, (long long)sum.faults, (long long)sum.turns);
 }
 
+/* Days that found something, each with what it was. */
+static void
+days_that_failed_once(void **state)
+{
+	static const uint64_t seeds[] = {
+		1139, /* disabled, enabled, disabled, and the clock set back: the trigger stayed behind the range that was cut */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++)
+		one_day(seeds[i]);
+}
+
 static void
 same_seed_same_day(void **state)
 {
@@ -213,6 +226,7 @@ main(void)
 		cmocka_unit_test(notices_what_is_wrong),
 		cmocka_unit_test(same_seed_same_day),
 		cmocka_unit_test(random_days),
+		cmocka_unit_test(days_that_failed_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
