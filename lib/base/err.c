@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static const struct {
 	const char *name;
 	int http;
@@ -29,16 +31,32 @@ static const struct {
 	[ERR_INTERNAL] = { "internal", 500, 70, false },
 };
 
+/* Messages quote what was given: one line of UTF-8 they stay, whatever that was and wherever it was cut. */
+static void
+make_plain(char *msg)
+{
+	unsigned char *s = (unsigned char *)msg, *end = s + strlen(msg);
+
+	while (s < end) {
+		size_t n = *s >= ' ' && *s != 0x7f ? utf8_length(s, (size_t)(end - s)) : 0;
+
+		if (n == 0)
+			*s = '?';
+		s += n > 0 ? n : 1;
+	}
+}
+
 static void
 set_message(struct err *e, const char *fmt, va_list ap, const char *tail)
 {
 	size_t used;
 
 	vsnprintf(e->msg, sizeof e->msg, fmt, ap);
-	if (tail == NULL)
-		return;
-	used = strlen(e->msg);
-	snprintf(e->msg + used, sizeof e->msg - used, ": %s", tail);
+	if (tail != NULL) {
+		used = strlen(e->msg);
+		snprintf(e->msg + used, sizeof e->msg - used, ": %s", tail);
+	}
+	make_plain(e->msg);
 }
 
 int

@@ -29,12 +29,13 @@ enum err_code {
 
 struct err {
 	enum err_code code;
-	char msg[ERR_MSG_SIZE]; /* one line for a person: what, where, what to do; UTF-8, no newline */
+	char msg[ERR_MSG_SIZE]; /* one line for a person: what, where, what to do; UTF-8, no control characters */
 };
 
 #define ERR_INIT { ERR_NONE, "" }
 
-/* Sets *e (which may be NULL) and returns -1, so that `return err_set(...)` reads well. */
+/* Sets *e (which may be NULL) and returns -1, so that `return err_set(...)` reads well. What is quoted may be anything:
+ * control characters and bytes that are no UTF-8 become question marks. */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* As err_set, with ": strerror(errnum)" behind the message. */
 int err_sys(struct err *e, enum err_code code, int errnum, const char *fmt, ...)

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 
 #define STAMP_LEN 24 /* 2026-11-21T10:02:03.456Z */
 #define LEVEL_COL (STAMP_LEN + 1)
@@ -202,30 +203,6 @@ spool_parse(const char *line, size_t len, struct spool_line *out)
 			*out = (struct spool_line){ at_ms, (enum spool_level)l, line + TEXT_COL, len - TEXT_COL };
 }
 
-/* Length of the valid UTF-8 character at s[0..len), 0 when there is none: no overlong forms, no surrogates, nothing
- * above U+10FFFF, and no NUL. */
-static size_t
-utf8_len(const unsigned char *s, size_t len)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-
-	if (n == 0 || n > len || s[0] == 0)
-		return 0;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	for (size_t i = 1; i < n; i++, low = 0x80, high = 0xbf)
-		if (s[i] < low || s[i] > high)
-			return 0;
-	return n;
-}
-
 void
 spool_to_utf8(struct buf *out, const char *text, size_t len)
 {
@@ -233,7 +210,7 @@ spool_to_utf8(struct buf *out, const char *text, size_t len)
 	size_t from = 0, i = 0;
 
 	while (i < len) {
-		size_t n = utf8_len(s + i, len - i);
+		size_t n = s[i] != 0 ? utf8_length(s + i, len - i) : 0;
 
 		if (n > 0) {
 			i += n;

@@ -41,6 +41,8 @@ err_carries_code_and_one_line(void **state)
 	assert_int_equal(strlen(e.msg), ERR_MSG_SIZE - 1);
 	err_prefix(&e, "%s", huge);
 	assert_int_equal(strlen(e.msg), ERR_MSG_SIZE - 1);
+	err_set(&e, ERR_DATA, "'%s' and '%.4s'", "a\nb\x7f\xff \xc3\xa4\xed\xa0\x80", "abc\xc3\xa4");
+	assert_string_equal(e.msg, "'a?b?" "? \xc3\xa4?" "?" "?' and 'abc?'");
 	err_clear(&e);
 	assert_int_equal(e.code, ERR_NONE);
 	assert_int_equal(err_set(NULL, ERR_IO, "nobody asks"), -1);
