@@ -183,7 +183,7 @@ char *
 stamp_print(char buf[STAMP_SIZE], int64_t at_ms, const struct tz *z)
 {
 	int64_t sec = civil_floor_div(at_ms, 1000);
-	int ms = (int)(at_ms - sec * 1000), utoff, east, n;
+	int ms = (int)((at_ms % 1000 + 1000) % 1000), utoff, east, n;
 	struct tz_civil c;
 
 	tz_to_civil(z, sec, &c, &utoff);

@@ -7,6 +7,7 @@
 #include "time/civil.h"
 
 #define HEADER 44
+#define AT_MAX (1LL << 60) /* files begin with the Big Bang, -2^59 */
 #define FIRST_RULE_YEAR 1900 /* of a zone that is nothing but a rule */
 
 struct counts {
@@ -50,19 +51,28 @@ zone_add(struct tz *z, int64_t at, int32_t utoff)
 	return 0;
 }
 
+/* A rule may have its changes at the turn of the year, and the years' changes cross: what comes late is dropped. */
+static bool
+in_order(const struct tz *z, int64_t at)
+{
+	return z->nchange == 0 || at >= z->change[z->nchange - 1].at;
+}
+
 int
 zone_extend(struct tz *z, int64_t last)
 {
 	int year = FIRST_RULE_YEAR, month, day;
 	struct zone_change c[2];
 
+	if (last >= civil_days(ZONE_TABLE_YEAR + 1, 1, 1) * DAY_SEC)
+		return 0; /* the table itself goes further */
 	if (last >= 0)
 		civil_from_days(civil_floor_div(last, DAY_SEC), &year, &month, &day);
 	for (; year <= ZONE_TABLE_YEAR; year++) {
 		int n = zone_rule_year(&z->rule, year, c);
 
 		for (int i = 0; i < n; i++)
-			if (c[i].at > last && zone_add(z, c[i].at, c[i].utoff) != 0)
+			if (c[i].at > last && in_order(z, c[i].at) && zone_add(z, c[i].at, c[i].utoff) != 0)
 				return -1;
 	}
 	return 0;
@@ -104,6 +114,8 @@ changes(struct tz *z, const unsigned char *p, const struct counts *c, size_t wid
 		at = be_time(p + i * width, width);
 		if (i > 0 && at <= before)
 			return err_set(e, ERR_DATA, "its changes are not in order of time");
+		if (at > AT_MAX || at < -AT_MAX)
+			return err_set(e, ERR_DATA, "change %zu is impossibly far away", i + 1);
 		if (index[i] >= c->type || offset_of(types, index[i], &utoff) != 0)
 			return err_set(e, ERR_DATA, "change %zu has an impossible local time", i + 1);
 		if (zone_add(z, at, utoff) != 0)
