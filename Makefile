@@ -67,10 +67,20 @@ TOOL_BINS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TOOL_SRC))
 # --- faults for LD_PRELOAD: tests/fault/preload/*.c --------------------------
 PRELOADS  := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(sort $(wildcard tests/fault/preload/*.c)))
 
-.PHONY: all unit-bins tools check check-unit check-sh lint clang layers install clean help bench interop torture simulate
+# --- fuzz targets: with the plain driver everywhere, with libFuzzer where clang has it ---
+FUZZ_SRC   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BINS  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
+LIBFUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
+FUZZ_LIB   := $(sort $(wildcard lib/base/*.c lib/codec/*.c lib/time/*.c lib/net/msg*.c) lib/net/http_parse.c)
+FUZZ_FLAGS := $(CPPFLAGS_PJ) $(STD) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+              -fno-omit-frame-pointer
+
+.PHONY: all unit-bins tools check check-unit check-sh lint clang layers install clean help bench interop torture \
+        simulate diff-cron fuzz libfuzzers
 all: $(BINS)
 unit-bins: $(UNIT_BINS)
-tools: $(TOOL_BINS) $(PRELOADS)
+tools: $(TOOL_BINS) $(PRELOADS) $(FUZZ_BINS)
+libfuzzers: $(LIBFUZZERS)
 
 $(foreach l,$(LAYERS),$(eval $(call LAYER,$(l))))
 $(foreach p,$(filter-out pj-run,$(PROGRAMS)),$(eval $(call PROGRAM,$(p))))
@@ -101,6 +111,20 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIBS)
 	@mkdir -p $(@D)
 	@echo '  LD   $@'
 	$(Q)$(CC) $(LDFLAGS_PJ) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS_ALL) -lcmocka $(LDFLAGS)
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/driver.o $(LIBS)
+	@mkdir -p $(@D)
+	@echo '  LD   $@'
+	$(Q)$(CC) $(LDFLAGS_PJ) -o $@ $< $(BUILD)/obj/tests/fuzz/driver.o -Wl,--start-group $(LIBS) -Wl,--end-group \
+	    $(LDLIBS_ALL) $(LDFLAGS)
+
+$(BUILD)/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.o $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(FUZZ_LIB))
+	@echo '  LD   $@'
+	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS_ALL)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(LIBS)
 	@mkdir -p $(@D)
@@ -139,6 +163,13 @@ torture: all tools
 simulate: $(BUILD)/unit/test_sim
 	PJ_SIM_DAYS=$${PJ_SIM_DAYS:-2000} $<
 
+diff-cron: tools
+	BUILD=$(abspath $(BUILD)) sh tests/interop/cron/run $(or $(DIFF_N),100000) $(DIFF_SEED)
+
+# FUZZ='sched kv' names targets, FUZZ_SECONDS is for each.
+fuzz: libfuzzers
+	BUILD=$(abspath $(BUILD)) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),30) sh tests/fuzz/run $(FUZZ)
+
 interop: all
 	@INTEROP_LONG=1 INTEROP_LIMIT=600 BUILD=$(abspath $(BUILD)) scripts/run-interop
 
@@ -164,8 +195,10 @@ help:
 	@echo 'make torture    kill -9 and full disks, long'
 	@echo 'make simulate   2,000 random days of the scheduler with faults (PJ_SIM_DAYS=N)'
 	@echo 'make interop    the real Java worker and client (JDK and Maven), long'
+	@echo 'make diff-cron  100,000 random cron expressions against cron-utils (JDK and Maven); DIFF_N= DIFF_SEED='
+	@echo 'make fuzz       every parser under libFuzzer (clang, libclang-rt-dev); FUZZ= FUZZ_SECONDS='
 	@echo 'make install    DESTDIR= PREFIX='
 	@echo 'make clean'
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/fuzz/obj -name '*.d' 2>/dev/null)
 .SECONDARY:
