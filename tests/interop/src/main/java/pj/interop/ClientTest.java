@@ -75,6 +75,20 @@ public final class ClientTest {
         throw new AssertionError("instance " + instance + " still has status " + status);
     }
 
+    interface Condition {
+        boolean holds() throws Exception;
+    }
+
+    static void waitUntil(Condition condition, int seconds, String what) throws Exception {
+        for (int i = 0; i < seconds * 20; i++) {
+            if (condition.holds()) {
+                return;
+            }
+            Thread.sleep(50);
+        }
+        throw new AssertionError(what + ": not within " + seconds + " s");
+    }
+
     public static void main(String[] args) throws Exception {
         String http = args[0], app = args[1], password = args[2];
         Path dir = Paths.get(args[3]);

@@ -6,6 +6,7 @@ import static pj.interop.ClientTest.holds;
 import static pj.interop.ClientTest.job;
 import static pj.interop.ClientTest.test;
 import static pj.interop.ClientTest.waitFor;
+import static pj.interop.ClientTest.waitUntil;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,7 +30,7 @@ import tech.powerjob.common.response.PageResult;
 final class FleetTest {
     private final PowerJobClient c;
     private final Path dir;
-    private long broadcast, mapReduce, map, rateJob, delayJob, daily;
+    private long broadcast, mapReduce, mapReduce2, map, rateJob, delayJob, daily;
 
     FleetTest(PowerJobClient client, Path workdir) {
         c = client;
@@ -62,9 +63,14 @@ final class FleetTest {
         return lines(name).stream().map(l -> l.split(" ")[0]).distinct().sorted().collect(Collectors.toList());
     }
 
+    private boolean succeeded(long instance) throws Exception {
+        return data(c.fetchInstanceStatus(instance)) == InstanceStatus.SUCCEED.getV();
+    }
+
     void start() throws Exception {
         broadcast = data(c.runJob(data(c.saveJob(witnessed("broadcast", "Everywhere", ExecuteType.BROADCAST)))));
         mapReduce = data(c.runJob(data(c.saveJob(witnessed("map-reduce", "SplitSum", ExecuteType.MAP_REDUCE)))));
+        mapReduce2 = data(c.runJob(data(c.saveJob(witnessed("map-reduce-2", "SplitSum", ExecuteType.MAP_REDUCE)))));
         map = data(c.runJob(data(c.saveJob(witnessed("map", "Split", ExecuteType.MAP)))));
         rateJob = data(c.saveJob(timed(witnessed("rate", "Witness", ExecuteType.STANDALONE), TimeExpressionType.FIXED_RATE, "100")));
         delayJob = data(c.saveJob(timed(witnessed("delay", "Witness", ExecuteType.STANDALONE), TimeExpressionType.FIXED_DELAY, "500")));
@@ -137,10 +143,14 @@ final class FleetTest {
             return null;
         });
         test("a map-reduce and a map run all their tasks", () -> {
-            equal(InstanceStatus.SUCCEED.getV(), waitFor(c, mapReduce, 60), "status of the map-reduce");
-            equal("reduced 11", data(c.fetchInstanceInfo(mapReduce)).getResult(), "result");
-            equal(10L, lines("map-reduce").stream().map(l -> l.split(" ")[2]).distinct().count(), "tasks of the map-reduce");
-            equal(10L, lines("map").stream().map(l -> l.split(" ")[2]).distinct().count(), "tasks of the map");
+            /* The Java tracker may lose a success (see Procs.work): of two map-reduces one has to end here. */
+            waitUntil(() -> succeeded(mapReduce) || succeeded(mapReduce2), 90, "status of the map-reduces");
+            long done = succeeded(mapReduce) ? mapReduce : mapReduce2;
+            equal("reduced 11", data(c.fetchInstanceInfo(done)).getResult(), "result");
+            for (String name : Arrays.asList("map-reduce", "map-reduce-2", "map")) {
+                waitUntil(() -> lines(name).size() >= 10, 60, "tasks of " + name);
+                equal(10L, lines(name).stream().map(l -> l.split(" ")[2]).distinct().count(), "distinct tasks of " + name);
+            }
             /* Its end may take the Java tracker two minutes more (a lost success): not waited for. */
             int status = data(c.fetchInstanceStatus(map));
             holds(status == InstanceStatus.RUNNING.getV() || status == InstanceStatus.SUCCEED.getV(), "status " + status);

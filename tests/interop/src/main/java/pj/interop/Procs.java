@@ -56,9 +56,18 @@ public final class Procs {
         }
     }
 
+    /**
+     * A task of a Java tracker must not be a no-op: the worker reports "received" and "success" on two connections, and the tracker
+     * drops a success that the other overtakes.
+     */
+    static void work() throws Exception {
+        Thread.sleep(500);
+    }
+
     public static final class Everywhere implements BroadcastProcessor {
         @Override
         public ProcessResult process(TaskContext context) throws Exception {
+            work();
             witness(context, context.getTaskId());
             return new ProcessResult(true, "here");
         }
@@ -70,6 +79,7 @@ public final class Procs {
     }
 
     static ProcessResult split(MapProcessor p, TaskContext context) throws Exception {
+        work();
         if (p.isRootTask()) {
             p.map(IntStream.range(0, 10).mapToObj(i -> "part" + i).collect(Collectors.toList()), "PARTS");
             return new ProcessResult(true, "mapped");
