@@ -302,7 +302,6 @@ take_request(struct http_conn *c)
 	}
 	c->in = rest;
 	memcpy(r->peer, c->peer, sizeof r->peer);
-	r->is_unix = c->li->is_unix;
 	r->uid = c->uid;
 	r->conn = c;
 	c->req = r;

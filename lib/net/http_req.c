@@ -228,12 +228,6 @@ http_req_peer(const struct http_req *r)
 	return r->peer;
 }
 
-bool
-http_req_is_unix(const struct http_req *r)
-{
-	return r->is_unix;
-}
-
 uid_t
 http_req_uid(const struct http_req *r)
 {

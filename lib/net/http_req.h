@@ -18,7 +18,6 @@ struct http_req {
 	char *params;                   /* malloc'ed: name NUL value NUL ...; NULL: not looked at yet */
 	size_t params_len;
 	char peer[64];
-	bool is_unix;
 	uid_t uid;
 	void (*on_close)(struct http_req *r, void *arg);
 	void *on_close_arg;

@@ -49,7 +49,6 @@ const char *http_req_raw_path(const struct http_req *r); /* as sent, with query:
 const char *http_req_header(const struct http_req *r, const char *name); /* NULL: none; any case */
 const char *http_req_body(const struct http_req *r, size_t *len);
 const char *http_req_peer(const struct http_req *r);    /* "127.0.0.1:4242" or "unix:uid=0" for log lines */
-bool http_req_is_unix(const struct http_req *r);
 uid_t http_req_uid(const struct http_req *r);           /* of the Unix peer */
 /* A parameter of the query string or of a urlencoded form body (decoded UTF-8), whichever has it; NULL none. */
 const char *http_req_param(struct http_req *r, const char *name);

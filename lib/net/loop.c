@@ -311,12 +311,6 @@ loop_set_ops(struct loop *l, const struct loop_ops *ops, void *arg)
 	l->ops_arg = arg;
 }
 
-struct event_base *
-loop_base(struct loop *l)
-{
-	return l->base;
-}
-
 /* --- timers ------------------------------------------------------------------ */
 
 static void

@@ -56,8 +56,6 @@ void loop_watch_kick(struct loop_watch *w);          /* runs fn with LOOP_READ s
 void loop_watch_free(struct loop_watch *w);          /* the descriptor stays open: the caller's */
 int loop_signal(struct loop *l, int signo, void (*fn)(int signo, void *arg), void *arg);
 
-struct event_base *loop_base(struct loop *l); /* for http_server.c and http_client.c only */
-
 /* sd_notify(3)'s datagram: `READY=1`, `STOPPING=1`, `STATUS=...`; nothing without NOTIFY_SOCKET. */
 void loop_notify(const char *state);
 
