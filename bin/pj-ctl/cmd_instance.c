@@ -139,6 +139,19 @@ do_ls(const struct verb *v, struct ctl *c, struct opt_args *args)
 
 /* --- show ------------------------------------------------------------------------------------------------------ */
 
+/* A list of the answer, when it has any, behind an empty line. */
+static int
+show_list(struct ctl *c, const struct json_t *doc, const char *name, const struct out_column *columns)
+{
+	struct out o;
+
+	if (c->format != CTL_TABLE || js_len(js_get(doc, name)) == 0)
+		return 0;
+	putchar('\n');
+	out_init(&o, c, name, columns);
+	return out_all(&o, doc);
+}
+
 static int
 show_one(struct ctl *c, const char *id)
 {
@@ -155,11 +168,10 @@ show_one(struct ctl *c, const char *id)
 		return ctl_fail(&e);
 	out_init(&o, c, NULL, instcols);
 	rc = out_show(&o, doc);
-	if (c->format == CTL_TABLE && js_len(js_get(doc, "attempts")) > 0) {
-		putchar('\n');
-		out_init(&o, c, "attempts", instcols_attempt);
-		rc = out_all(&o, doc);
-	}
+	if (rc == 0)
+		rc = show_list(c, doc, "attempts", instcols_attempt);
+	if (rc == 0)
+		rc = show_list(c, doc, "alarms", instcols_alarm);
 	js_free(doc);
 	return rc;
 }

@@ -7,9 +7,12 @@
 #include "job/state.h"
 #include "job/verify.h"
 #include "nouns.h"
+#include "store/alarm.h"
 #include "store/app.h"
 #include "store/instance.h"
 #include "when.h"
+
+#define ALARMS_MAX 20 /* the newest */
 
 struct why {
 	struct db *db;
@@ -45,6 +48,14 @@ put_attempt(const struct attempt *a, void *arg)
 	return true;
 }
 
+static bool
+put_alarm(const struct alarm *a, void *arg)
+{
+	say(arg, "  alarm at ", a->at_ms, "");
+	printf(" (%s): %.200s\n", a->kind, a->text != NULL ? a->text : "");
+	return true;
+}
+
 /* 1: it has an instance, and that was told. */
 static int
 instance(const struct why *w, struct err *e)
@@ -69,7 +80,10 @@ instance(const struct why *w, struct err *e)
 	if (i.status == INSTANCE_WAITING)
 		say(w, "  it is due at ", i.due_ms, "\n");
 	instance_fini(&i);
-	return attempt_each(w->db, id, put_attempt, (void *)(uintptr_t)w, e) != 0 ? -1 : 1;
+	if (attempt_each(w->db, id, put_attempt, (void *)(uintptr_t)w, e) != 0 ||
+	    alarm_each(w->db, id, ALARMS_MAX, put_alarm, (void *)(uintptr_t)w, e) != 0)
+		return -1;
+	return 1;
 }
 
 static const char *

@@ -2,6 +2,7 @@
 #include "call.h"
 #include "nouns.h"
 #include "out.h"
+#include "time/dur.h"
 
 static void
 put_state(const struct json_t *row, struct buf *out)
@@ -54,6 +55,18 @@ put_load(const struct json_t *row, struct buf *out)
 		buf_addf(out, "%.2f/%lld", load, (long long)cpus);
 }
 
+/* How far its clock is off, when that is more than a message's way. */
+static void
+put_clock(const struct json_t *row, struct buf *out)
+{
+	char dur[DUR_SIZE];
+	int64_t skew = 0;
+
+	if (js_i64(row, "skewMs", 0, &skew, NULL) != 0 || (skew < 5000 && skew > -5000))
+		return;
+	buf_addf(out, "%s%s", skew > 0 ? "+" : "", dur_print(dur, skew / 1000 * 1000));
+}
+
 static const struct out_column columns[] = {
 	{ "address", "address", OUT_TEXT, OUT_LIST, NULL },
 	{ "app", "app", OUT_TEXT, OUT_LIST, NULL },
@@ -76,6 +89,7 @@ static const struct out_column columns[] = {
 	{ "diskUsedGb", NULL, OUT_NUMBER, 0, NULL },
 	{ "diskTotalGb", NULL, OUT_NUMBER, 0, NULL },
 	{ "seenMs", "seen", OUT_TIME, OUT_LIST, NULL },
+	{ NULL, "clock", OUT_TEXT, OUT_LIST, put_clock },
 	{ "skewMs", NULL, OUT_NUMBER, 0, NULL },
 	{ "pj", NULL, OUT_BOOL, 0, NULL },
 	{ "client", "client", OUT_TEXT, OUT_LIST, NULL },

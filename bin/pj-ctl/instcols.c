@@ -38,16 +38,22 @@ put_exit(const struct json_t *row, struct buf *out)
 		buf_addf(out, "%lld", (long long)ms_of(row, "exitCode"));
 }
 
-/* When it was to run: its nominal time, else "by hand". */
+/* When it was to run: its nominal time; one that was asked for by hand, later than at once: that time. */
 static void
 put_due(const struct json_t *row, struct buf *out)
 {
 	static const struct out_column nominal = { "nominalMs", "", OUT_TIME, 0, NULL };
+	static const struct out_column expected = { "expectedMs", "", OUT_TIME, 0, NULL };
 
-	if (ms_of(row, "nominalMs") != 0)
+	if (ms_of(row, "nominalMs") != 0) {
 		out_human(&nominal, row, out);
-	else
-		buf_adds(out, "by hand");
+		return;
+	}
+	if (ms_of(row, "expectedMs") > ms_of(row, "createdMs")) {
+		out_human(&expected, row, out);
+		buf_addc(out, ' ');
+	}
+	buf_adds(out, "by hand");
 }
 
 static void
@@ -96,5 +102,13 @@ const struct out_column instcols_attempt[] = {
 	{ NULL, "took", OUT_TEXT, OUT_LIST, put_took },
 	{ "worker", "worker", OUT_TEXT, OUT_LIST, NULL },
 	{ "result", "result", OUT_TEXT, OUT_LIST, NULL },
+	{ NULL, NULL, OUT_TEXT, 0, NULL },
+};
+
+const struct out_column instcols_alarm[] = {
+	{ "atMs", "alarm at", OUT_TIME, OUT_LIST, NULL },
+	{ "kind", "kind", OUT_TEXT, OUT_LIST, NULL },
+	{ "attempt", "attempt", OUT_NUMBER, OUT_LIST, NULL },
+	{ "text", "text", OUT_TEXT, OUT_LIST, NULL },
 	{ NULL, NULL, OUT_TEXT, 0, NULL },
 };

@@ -4,6 +4,6 @@
 
 #include "out.h"
 
-extern const struct out_column instcols[], instcols_attempt[];
+extern const struct out_column instcols[], instcols_attempt[], instcols_alarm[];
 
 #endif

@@ -7,8 +7,10 @@
 #include "net/msg.h"
 #include "openapi.h"
 #include "page.h"
+#include "store/alarm.h"
 
 #define QUERY_MAX 4096
+#define ALARMS_MAX 20 /* the newest */
 
 int
 console_instance(struct call *c, struct instance *i, struct err *e)
@@ -104,6 +106,43 @@ member(const struct json_t *said, const char *name)
 	return said == NULL ? NULL : js_get(said, name);
 }
 
+struct alarms {
+	struct server *server;
+	struct jw *w;
+	bool begun;
+};
+
+static bool
+put_alarm(const struct alarm *a, void *arg)
+{
+	struct alarms *to = arg;
+	char text[32];
+
+	if (!to->begun)
+		jw_arr_in(to->w, "alarms");
+	to->begun = true;
+	jw_obj(to->w);
+	page_local_time(to->server, text, a->at_ms);
+	jw_str(to->w, "time", text);
+	jw_str(to->w, "kind", a->kind);
+	jw_str(to->w, "text", a->text);
+	jw_end(to->w);
+	return true;
+}
+
+/* A member of ours, which is there only when it says something. */
+static int
+put_alarms(struct server *s, struct jw *w, int64_t instance_id, struct err *e)
+{
+	struct alarms to = { .server = s, .w = w };
+
+	if (alarm_each(s->db, instance_id, ALARMS_MAX, put_alarm, &to, e) != 0)
+		return -1;
+	if (to.begun)
+		jw_end(w);
+	return 0;
+}
+
 /* InstanceDetailVO; said NULL: of the row alone. What the tracker does not say is the row's. */
 static int
 put_detail(struct server *s, struct buf *out, const struct instance *i, const struct json_t *said, struct err *e)
@@ -111,6 +150,7 @@ put_detail(struct server *s, struct buf *out, const struct instance *i, const st
 	struct jw w;
 	struct job j = { .id = 0 };
 	char text[32];
+	int rc;
 
 	if (i->job_params == NULL && job_get_version(s->db, i->job_id, i->job_version, &j, e) != 0)
 		return -1;
@@ -130,9 +170,10 @@ put_detail(struct server *s, struct buf *out, const struct instance *i, const st
 	put_tasks(s, &w, member(said, "queriedTaskDetailInfoList"));
 	put_sub_instances(s, &w, member(said, "subInstanceDetails"));
 	jw_i64(&w, "runningTimes", i->running_times);
+	rc = put_alarms(s, &w, i->id, e);
 	jw_end(&w);
 	job_fini(&j);
-	return 0;
+	return rc;
 }
 
 /* --- the tracker is asked -------------------------------------------------------------------------------------- */

@@ -5,10 +5,12 @@
 #include "ctl.h"
 #include "job/state.h"
 #include "logstore.h"
+#include "store/alarm.h"
 #include "waiters.h"
 
 #define LIST_MAX 1000
 #define WAIT_MAX_MS 60000
+#define ALARMS_MAX 100
 #define LOG_CHUNK (512 * 1024) /* bytes of one answer of instance/log */
 
 /* --- finding --------------------------------------------------------------------------------------------------- */
@@ -212,6 +214,20 @@ put_attempt(const struct attempt *a, void *arg)
 	return true;
 }
 
+static bool
+put_alarm(const struct alarm *a, void *arg)
+{
+	struct jw *w = arg;
+
+	jw_obj(w);
+	ctl_ms(w, "atMs", a->at_ms);
+	jw_str(w, "kind", a->kind);
+	jw_i64(w, "attempt", a->attempt);
+	jw_str(w, "text", a->text);
+	jw_end(w);
+	return true;
+}
+
 static int
 instance_show(struct call *c, struct err *e)
 {
@@ -227,6 +243,10 @@ instance_show(struct call *c, struct err *e)
 	put_instance(&w, &names, &i);
 	jw_arr_in(&w, "attempts");
 	rc = attempt_each(c->server->db, i.id, put_attempt, &w, e);
+	jw_end(&w);
+	jw_arr_in(&w, "alarms");
+	if (rc == 0)
+		rc = alarm_each(c->server->db, i.id, ALARMS_MAX, put_alarm, &w, e);
 	jw_end(&w);
 	jw_end(&w);
 	instance_fini(&i);

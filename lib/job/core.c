@@ -8,7 +8,10 @@
 #include "base/log.h"
 #include "job/core_int.h"
 #include "job/state.h"
+#include "store/alarm.h"
 #include "store/meta.h"
+
+#define SKEW_MS 5000 /* a worker's clock that is further off is told of */
 
 int
 core_nomem(struct err *e)
@@ -218,16 +221,29 @@ core_stalled(struct core *c, int64_t stall_ms)
 	workers_shift(c->workers, stall_ms);
 }
 
+/* Nothing depends on it, but whoever reads its log should know. */
+static bool
+is_skewed(int64_t skew_ms)
+{
+	return skew_ms > SKEW_MS || skew_ms < -SKEW_MS;
+}
+
 int
 core_heartbeat(struct core *c, struct now now, const struct heartbeat *hb, struct err *e)
 {
 	struct worker *x;
+	int64_t was;
 
 	if (hb->address != NULL && strlen(hb->address) >= sizeof ((struct action *)NULL)->worker)
 		return err_set(e, ERR_DATA, "workerAddress: longer than %zu bytes", sizeof ((struct action *)NULL)->worker - 1);
+	x = workers_find(c->workers, hb->app_id, hb->address == NULL ? "" : hb->address);
+	was = x == NULL ? 0 : x->clock_skew_ms;
 	if (workers_beat(c->workers, hb, now, e) < 0)
 		return -1;
 	x = workers_find(c->workers, hb->app_id, hb->address);
+	if (is_skewed(x->clock_skew_ms) && !is_skewed(was))
+		log_warn("worker_clock", "worker=%s app=%" PRId64 " skew_ms=%" PRId64, log_q(x->address), x->app_id,
+		    x->clock_skew_ms);
 	x->assigned = live_assigned(c, x->address);
 	if (workers_has_room(x, now))
 		queue_bell(c, hb->app_id);
@@ -391,6 +407,10 @@ retain(struct core *c, struct now now, const struct core_keep *keep, int batch, 
 		*more = n == batch;
 		if (n > 0 && keep_kept_from(c, now.at_ms - keep->instances_ms, e) < 0)
 			return -1;
+		/* Their alarms are not younger than they. */
+		if (alarm_remove_old(c->db, now.at_ms - keep->instances_ms, batch, &n, e) < 0)
+			return -1;
+		*more = *more || n == batch;
 	}
 	if (keep->skipped_ms > 0) {
 		s = db_stmt(c->db, "DELETE FROM skipped WHERE id IN (SELECT id FROM skipped WHERE at_ms < ?"

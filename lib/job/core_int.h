@@ -215,6 +215,11 @@ int frequent_fire(struct core *c, const struct version *v, struct now now, struc
 int frequent_stop(struct core *c, const struct job *j, struct now now, struct err *e); /* what runs of it; others: nothing */
 int frequent_ended(struct core *c, const struct instance *i, struct now now, struct err *e); /* any instance has */
 
+/* core_alarm.c */
+int alarm_failed(struct core *c, const struct instance *i, struct now now, struct err *e);
+/* A worker wants people to be told; a report that comes again tells nothing anew. */
+int alarm_reported(struct core *c, const struct instance *i, const struct report *r, struct now now, struct err *e);
+
 /* core_user.c */
 /* Stops an unfinished instance; `to` (STOPPED, or SUCCEED at the end of a life cycle) is what it becomes on Java. */
 int user_stop(struct core *c, struct instance *i, enum instance_status to, struct now now, struct err *e);

@@ -87,7 +87,9 @@ move_finish(struct core *c, struct instance *i, enum instance_status to, const c
 		return -1;
 	if (i->finished_ms == NO_MS)
 		i->finished_ms = now.at_ms;
-	return move_instance(c, i, to, now, e) < 0 ? -1 : frequent_ended(c, i, now, e);
+	if (move_instance(c, i, to, now, e) < 0 || (to == INSTANCE_FAILED && alarm_failed(c, i, now, e) < 0))
+		return -1;
+	return frequent_ended(c, i, now, e);
 }
 
 int
@@ -146,13 +148,27 @@ on_lost(struct core *c, const struct instance *i, char out[8], struct err *e)
 	return 0;
 }
 
+/* A job that was switched off since is not run again by itself. */
+static int
+is_enabled(struct core *c, int64_t job_id, bool *out, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "SELECT 1 FROM job WHERE id = ? AND status = 1", e);
+	int r;
+
+	stmt_i64(s, 1, job_id);
+	r = stmt_step(s, e);
+	stmt_reset(s);
+	*out = r == 1;
+	return r < 0 ? -1 : 0;
+}
+
 /* It may have run, and may run still. */
 int
 move_lost(struct core *c, struct instance *i, struct attempt *a, const char *why, bool silent, struct now now,
     struct err *e)
 {
 	struct live *l = live_find(c, i->id);
-	bool never_started = silent && i->status == INSTANCE_SENT;
+	bool never_started = silent && i->status == INSTANCE_SENT, enabled;
 	char policy[8];
 
 	if (state_is_finished(i->status))
@@ -171,7 +187,9 @@ move_lost(struct core *c, struct instance *i, struct attempt *a, const char *why
 	}
 	if (move_end_attempt(c, a, ATTEMPT_LOST, why, now, e) < 0)
 		return -1;
-	if (strcmp(policy, "fail") == 0 || (!never_started && i->retries_left <= 0))
+	if (is_enabled(c, i->job_id, &enabled, e) < 0)
+		return -1;
+	if (strcmp(policy, "fail") == 0 || (!never_started && (i->retries_left <= 0 || !enabled)))
 		return move_finish(c, i, INSTANCE_FAILED, why, now, e);
 	if (!never_started)
 		i->retries_left--;

@@ -71,11 +71,18 @@ stop_stray(struct core *c, const struct instance *i, const struct report *r, str
 
 /* --- reports of the current attempt ------------------------------------------------------------------------------ */
 
+/* A worker's clock says when, as long as that can be: since the attempt was made, and not later than now. */
+static int64_t
+possible(int64_t at_ms, int64_t otherwise_ms, const struct attempt *a, struct now now)
+{
+	return at_ms >= a->opened_ms && at_ms <= now.at_ms ? at_ms : otherwise_ms;
+}
+
 static void
-note_source(struct attempt *a, const struct report *r)
+note_source(struct attempt *a, const struct report *r, struct now now)
 {
 	if (a->started_ms == NO_MS)
-		a->started_ms = r->start_ms;
+		a->started_ms = possible(r->start_ms, a->opened_ms, a, now);
 	if (!r->is_pj && a->source_start_ms == NO_MS)
 		a->source_start_ms = r->start_ms;
 	a->last_report_ms = r->report_ms;
@@ -108,18 +115,26 @@ count_runs(struct core *c, struct instance *i, const struct report *r, struct no
 	return instance_update(c->db, i, e);
 }
 
+/* Was a later report faster? One that seems older than any that can still be under way is of a clock that was set back. */
+static bool
+overtaken(const struct core *c, const struct live *l, const struct report *r)
+{
+	return l->last_report_ms != 0 && r->report_ms <= l->last_report_ms &&
+	    l->last_report_ms - r->report_ms <= c->conf.report_timeout_ms;
+}
+
 static int
 running(struct core *c, struct live *l, struct instance *i, struct attempt *a, const struct report *r, struct now now,
     struct err *e)
 {
-	if (l->last_report_ms != 0 && r->report_ms <= l->last_report_ms)
-		return 0; /* overtaken by a later one */
+	if (overtaken(c, l, r))
+		return 0;
 	/* That it was heard of is kept in memory only: a row a report would be a commit a report. */
 	l->last_report_ms = r->report_ms;
 	l->open = false;
 	live_heard(c, l, now);
 	if (a->state != ATTEMPT_RUNNING) {
-		note_source(a, r);
+		note_source(a, r, now);
 		if (move_attempt(a, ATTEMPT_RUNNING, now, e) < 0 || attempt_update(c->db, a, e) < 0 ||
 		    start(c, i, now, e) < 0)
 			return -1;
@@ -127,12 +142,6 @@ running(struct core *c, struct live *l, struct instance *i, struct attempt *a, c
 	if (count_runs(c, i, r, now, e) < 0)
 		return -1;
 	return l->stop ? live_send(c, l, now, e) : 0;
-}
-
-static int64_t
-clamp(int64_t v, int64_t lo, int64_t hi)
-{
-	return v < lo ? lo : v > hi ? hi : v;
 }
 
 static int
@@ -156,12 +165,10 @@ ended(struct core *c, struct instance *i, struct attempt *a, const struct report
 	bool success = r->status == INSTANCE_SUCCEED;
 	enum attempt_state end = r->stopped ? ATTEMPT_STOPPED : success ? ATTEMPT_SUCCEED : ATTEMPT_FAILED;
 
-	note_source(a, r);
+	note_source(a, r, now);
 	a->exit_code = r->exit_code;
 	a->signal = r->signal;
-	/* The worker's clock says when, within what we know. */
-	a->finished_ms = r->end_ms == 0 ? now.at_ms : clamp(r->end_ms, a->opened_ms, now.at_ms < a->opened_ms ?
-	    a->opened_ms : now.at_ms);
+	a->finished_ms = possible(r->end_ms, now.at_ms < a->opened_ms ? a->opened_ms : now.at_ms, a, now);
 	if (move_end_attempt(c, a, end, r->result, now, e) < 0)
 		return -1;
 	if (state_is_finished(i->status))
@@ -185,7 +192,7 @@ final(struct core *c, struct instance *i, struct attempt *a, const struct report
 	if (r->is_pj && r->not_started)
 		return move_not_started(c, i, a, r->result, now, e);
 	if (r->is_pj && r->lost) {
-		note_source(a, r);
+		note_source(a, r, now);
 		if (i->status == INSTANCE_SENT && start(c, i, now, e) < 0)
 			return -1;
 		i->log_length = r->log_length;
@@ -206,6 +213,8 @@ of_attempt(struct core *c, struct instance *i, const struct report *r, struct no
 		return -1;
 	rc = is_current(c, &a, r, &current, e);
 	l = live_find(c, i->id);
+	if (rc == 0 && current && r->need_alert && r->status == INSTANCE_RUNNING)
+		rc = alarm_reported(c, i, r, now, e); /* also when a later report was faster, or it ends meanwhile */
 	if (rc == 0 && (!current || state_attempt_is_final(a.state) || l == NULL))
 		rc = stop_stray(c, i, r, e);
 	else if (rc == 0 && core_touch(c, i->id, e) < 0)

@@ -50,6 +50,13 @@ get_job(struct core *c, int64_t app_id, int64_t job_id, struct err *e)
 	return NULL;
 }
 
+/* A second-level job's tracker does not fail for its runs: when it fails, it is launched anew or not at all. */
+static int64_t
+retries_of(const struct job_spec *s)
+{
+	return frequent_is(s) ? 0 : s->instance_retry_num;
+}
+
 /* --- run --------------------------------------------------------------------------------------------------------- */
 
 static int
@@ -58,7 +65,7 @@ insert_by_hand(struct core *c, const struct job *j, const char *params, int64_t 
 {
 	struct instance i = { .id = idgen_next(&c->ids, now.at_ms), .app_id = j->app_id, .job_id = j->id,
 		.job_version = j->version, .status = INSTANCE_WAITING, .due_ms = due_ms, .expected_ms = due_ms,
-		.retries_left = j->spec.instance_retry_num, .lone = overlap_of(&j->spec) != OVERLAP_ALLOW, .exit_code = -1,
+		.retries_left = retries_of(&j->spec), .lone = overlap_of(&j->spec) != OVERLAP_ALLOW, .exit_code = -1,
 		.log_length = -1, .created_ms = now.at_ms, .modified_ms = now.at_ms };
 	struct action changed = { .kind = ACTION_CHANGED, .instance_id = i.id };
 	int r;
@@ -201,7 +208,7 @@ retry(struct core *c, struct instance *i, struct now now, struct err *e)
 	if (v == NULL)
 		return -1;
 	i->job_version = v->job.version;
-	i->retries_left = v->job.spec.instance_retry_num;
+	i->retries_left = retries_of(&v->job.spec);
 	if (l != NULL && abandon(c, l, now, e) < 0)
 		return -1;
 	i->expected_ms = now.at_ms;
