@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "audited.h"
 #include "call.h"
 #include "jobcols.h"
 #include "nouns.h"
@@ -10,7 +11,7 @@
 
 #define PAGE 500
 
-enum { J_LIMIT, J_COUNT, J_FROM };
+enum { J_LIMIT, J_COUNT, J_FROM, J_AUDIT };
 
 /* --- ls -------------------------------------------------------------------------------------------------------- */
 
@@ -104,11 +105,13 @@ do_show(const struct verb *v, struct ctl *c, struct opt_args *args)
 
 struct next {
 	int64_t n, from_ms;
+	bool audit;
 };
 
 static const struct opt next_options[] = {
 	{ J_COUNT, 'n', "count", "N", "how many (default 5)" },
 	{ J_FROM, 0, "from", "TIME", "after this time (default: now)" },
+	{ J_AUDIT, 0, "audit", NULL, "what changes of the clock do to it in two years" },
 	{ 0, 0, NULL, NULL, NULL },
 };
 
@@ -119,6 +122,10 @@ take_next(int id, const char *value, void *arg, struct err *e)
 
 	if (id == J_COUNT)
 		return opt_i64(value, 1, 1000, &n->n, e);
+	if (id == J_AUDIT) {
+		n->audit = true;
+		return 0;
+	}
 	return when_parse(value, when_zone(), &n->from_ms, e);
 }
 
@@ -160,32 +167,42 @@ put_next(const struct ctl *c, const struct json_t *doc)
 }
 
 static int
+put_answer(const struct ctl *c, const struct next *n, const struct json_t *doc)
+{
+	struct out o;
+
+	if (n->audit)
+		return audited_put(c, doc);
+	if (c->format != CTL_JSON) {
+		put_next(c, doc);
+		return 0;
+	}
+	out_init(&o, c, NULL, jobcols);
+	return out_show(&o, doc);
+}
+
+static int
 do_next(const struct verb *v, struct ctl *c, struct opt_args *args)
 {
-	struct next n = { 5, INT64_MIN };
+	struct next n = { 5, INT64_MIN, false };
 	struct buf query = BUF_INIT;
 	struct json_t *doc;
 	struct err e = ERR_INIT;
-	struct out o;
 	int rc = verb_parse(v, c, args, take_next, &n);
 
 	if (rc != OPT_GO)
 		return rc;
 	call_param_app(c, &query);
 	call_param(&query, "job", args->argv[0]);
-	call_param_i64(&query, "n", n.n);
+	if (!n.audit)
+		call_param_i64(&query, "n", n.n);
 	if (n.from_ms != INT64_MIN)
 		call_param_i64(&query, "from", n.from_ms);
-	if (call_get(c, "job/next", &query, &doc, &e) != 0) {
+	if (call_get(c, n.audit ? "job/audit" : "job/next", &query, &doc, &e) != 0) {
 		call_suggest_job(c, args->argv[0], &e);
 		rc = ctl_fail(&e);
 	} else {
-		rc = 0;
-		out_init(&o, c, NULL, jobcols);
-		if (c->format == CTL_JSON)
-			rc = out_show(&o, doc);
-		else
-			put_next(c, doc);
+		rc = put_answer(c, &n, doc);
 		js_free(doc);
 	}
 	buf_fini(&query);
@@ -267,7 +284,7 @@ static const struct verb verbs[] = {
 	{ "run", "JOB [options]", "run a job now; prints the instance's id\n"
 	    "With --wait: writes the job's log and ends with the job's exit code (128+N: signal N; 124: out of time).",
 	    cmd_job_run_options, JOB_MORE, 1, 1, false, cmd_job_run },
-	{ "next", "JOB [-n N] [--from TIME]", "when a job is triggered next", next_options, JOB_MORE, 1, 1, false,
+	{ "next", "JOB [-n N] [--from TIME] [--audit]", "when a job is triggered next", next_options, JOB_MORE, 1, 1, false,
 	    do_next },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL },
 };

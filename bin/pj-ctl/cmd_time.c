@@ -3,19 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audited.h"
 #include "base/clock.h"
 #include "nouns.h"
+#include "time/audit.h"
 #include "time/sched.h"
 #include "when.h"
 
-enum { T_ZONE, T_FROM, T_COUNT, T_EPOCH, T_NAME, T_GAP, T_FOLD };
+enum { T_ZONE, T_FROM, T_COUNT, T_EPOCH, T_NAME, T_GAP, T_FOLD, T_AUDIT };
 
 struct want {
 	struct tz *tz;
 	const char *from, *name;
 	int64_t n;
 	int gap, fold; /* enum sched_gap, enum sched_fold */
-	bool epoch;
+	bool epoch, audit;
 };
 
 static const struct opt options[] = {
@@ -25,6 +27,7 @@ static const struct opt options[] = {
 	{ T_EPOCH, 0, "epoch", NULL, "print seconds since 1970" },
 	{ T_GAP, 0, "gap", "HOW", "local times that the clock jumps over: skip (default), run-after or shift" },
 	{ T_FOLD, 0, "fold", "HOW", "local times that the clock reads twice: first (default), last or both" },
+	{ T_AUDIT, 0, "audit", NULL, "what changes of the clock do to it in two years" },
 	{ T_NAME, 0, "name", "NAME", "the job whose H and ~ are meant" },
 	{ 0, 0, NULL, NULL, NULL },
 };
@@ -53,6 +56,9 @@ take(int id, const char *value, void *arg, struct err *e)
 	case T_FOLD:
 		w->fold = sched_fold_code(value);
 		return w->fold >= 0 ? 0 : err_set(e, ERR_USAGE, "`%.60s' is none of first, last, both", value);
+	case T_AUDIT:
+		w->audit = true;
+		return 0;
 	case T_NAME:
 		w->name = value;
 		return 0;
@@ -101,6 +107,27 @@ print(const struct ctl *c, const struct want *w, const struct tz *z, const struc
 }
 
 static int
+audit(const struct ctl *c, const struct tz *z, const struct sched *s, int64_t from_ms)
+{
+	struct audit_range r = { from_ms, from_ms + AUDIT_SPAN_MS, 0, 0, 0 };
+	struct buf text = BUF_INIT;
+	struct err e = ERR_INIT;
+	struct json_t *doc;
+	struct jw w;
+	int rc;
+
+	jw_init(&w, &text);
+	jw_obj(&w);
+	audit_put(s, sched_type(s), z, r, &w);
+	jw_end(&w);
+	doc = js_parse(buf_str(&text), text.len, &e);
+	rc = doc != NULL ? audited_put(c, doc) : ctl_fail(&e);
+	js_free(doc);
+	buf_fini(&text);
+	return rc;
+}
+
+static int
 next(struct ctl *c, const char *expr, const struct want *w)
 {
 	const struct tz *z = w->tz != NULL ? w->tz : when_zone();
@@ -118,7 +145,7 @@ next(struct ctl *c, const char *expr, const struct want *w)
 	if (s == NULL)
 		return ctl_fail(&e);
 	sched_set_policy(s, (enum sched_gap)w->gap, (enum sched_fold)w->fold);
-	rc = print(c, w, z, s, from_ms);
+	rc = w->audit ? audit(c, z, s, from_ms) : print(c, w, z, s, from_ms);
 	sched_free(s);
 	return rc;
 }
@@ -136,7 +163,7 @@ do_next(const struct verb *v, struct ctl *c, struct opt_args *args)
 }
 
 static const struct verb verbs[] = {
-	{ "next", "EXPR [--tz ZONE] [--gap HOW] [--fold HOW] [--from TIME] [-n N] [--epoch]",
+	{ "next", "EXPR [--tz ZONE] [--gap HOW] [--fold HOW] [--from TIME] [-n N] [--epoch] [--audit]",
 	    "the next times of an expression", options,
 	    "EXPR is that of job add --cron or --daily; see pj-time(7). Exit code 1: no time comes any more.\n", 1, 1, false,
 	    do_next },

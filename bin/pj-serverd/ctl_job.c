@@ -150,6 +150,29 @@ job_show(struct call *c, struct err *e)
 	return 0;
 }
 
+/* What changes of the clock do to it. */
+static int
+job_audit(struct call *c, struct err *e)
+{
+	int64_t from_ms;
+	struct app a;
+	struct job j;
+	struct jw w;
+	int rc;
+
+	if (call_i64(c, "from", server_now(c->server).at_ms, &from_ms, e) != 0 || ctl_job(c, &a, &j, e) != 0)
+		return -1;
+	jw_init(&w, &c->out);
+	jw_obj(&w);
+	jw_str(&w, "name", j.spec.name);
+	jw_i64(&w, "timeExpressionType", j.spec.time_type);
+	jw_str(&w, "timeExpression", j.spec.time_expr);
+	rc = core_job_audit(c->server->core, &j, from_ms, &w, e);
+	jw_end(&w);
+	job_fini(&j);
+	return rc;
+}
+
 static int
 job_next(struct call *c, struct err *e)
 {
@@ -338,6 +361,7 @@ const struct route ctl_job_routes[] = {
 	{ "GET", "/pj/1/job/ls", ROUTE_PJ, TAKES_PARAMS, false, job_ls },
 	{ "GET", "/pj/1/job/show", ROUTE_PJ, TAKES_PARAMS, false, job_show },
 	{ "GET", "/pj/1/job/next", ROUTE_PJ, TAKES_PARAMS, false, job_next },
+	{ "GET", "/pj/1/job/audit", ROUTE_PJ, TAKES_PARAMS, false, job_audit },
 	{ "POST", "/pj/1/job/add", ROUTE_PJ, TAKES_JSON, true, job_add },
 	{ "POST", "/pj/1/job/edit", ROUTE_PJ, TAKES_JSON, true, job_edit },
 	{ "POST", "/pj/1/job/enable", ROUTE_PJ, TAKES_JSON, true, job_enable },

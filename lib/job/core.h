@@ -17,6 +17,7 @@
 #include "time/tz.h"
 
 struct core;
+struct jw;
 
 struct core_conf {
 	int64_t server_id;           /* in instance ids */
@@ -109,6 +110,8 @@ int core_job_run(struct core *c, struct now now, int64_t app_id, int64_t job_id,
     int64_t *instance_id, struct err *e);
 /* The next n nominal times after from_ms into out; returns how many. */
 int core_job_next(struct core *c, const struct job *j, int64_t from_ms, int n, int64_t *out, struct err *e);
+/* What changes of the clock do to it in the next two years: members of the object that is open (audit_put). */
+int core_job_audit(struct core *c, const struct job *j, int64_t from_ms, struct jw *w, struct err *e);
 int core_instance_stop(struct core *c, struct now now, int64_t app_id, int64_t instance_id, struct err *e);
 int core_instance_cancel(struct core *c, struct now now, int64_t app_id, int64_t instance_id, struct err *e);
 int core_instance_retry(struct core *c, struct now now, int64_t app_id, int64_t instance_id, struct err *e);

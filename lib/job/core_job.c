@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "job/core_int.h"
 #include "store/app.h"
+#include "time/audit.h"
 
 /* --- versions ---------------------------------------------------------------------------------------------------- */
 
@@ -252,4 +253,21 @@ core_job_next(struct core *c, const struct job *j, int64_t from_ms, int n, int64
 		out[got++] = at;
 	sched_free(s);
 	return got;
+}
+
+int
+core_job_audit(struct core *c, const struct job *j, int64_t from_ms, struct jw *w, struct err *e)
+{
+	struct audit_range r = { from_ms, from_ms + AUDIT_SPAN_MS, j->spec.start_ms, j->spec.end_ms, 0 };
+	struct sched *s = NULL;
+	const struct tz *tz;
+
+	if (zones_get(c, j->spec.tz, &tz, e) < 0 || (job_fires(&j->spec) && (s = job_sched(c, &j->spec, e)) == NULL))
+		return -1;
+	/* The times of a daily interval follow from the one that comes next. */
+	if (j->status == JOB_ENABLED && j->spec.time_type == TIME_DAILY)
+		r.trigger_ms = j->next_trigger_ms;
+	audit_put(s, (enum time_type)j->spec.time_type, tz, r, w);
+	sched_free(s);
+	return 0;
 }

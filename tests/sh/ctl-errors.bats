@@ -467,6 +467,17 @@ no stamp")"
 	assert_eq "$output" 2026-10-25T02:30:00+01:00
 	ends 0 pj-ctl time next '30 2 * * *' --tz Europe/Berlin --fold both --from @1761306000 -n 400 --epoch
 	assert_eq "$(sed -n '1,3p' <<<"$output")" $'1761352200\n1761438600\n1761442200'
+	ends 0 pj-ctl time next '30 2 * * *' --tz Europe/Berlin --fold both --from 2026-10-01 --audit
+	assert_has "$output" '02:30:00 happens at 2026-10-25T02:30:00+02:00 and at 2026-10-25T02:30:00+01:00 (fold=both)'
+	assert_has "$output" '02:30:00 does not happen (gap=skip)'
+	ends 0 pj-ctl time next '30 1 * * * || */20 * * * *' --tz Australia/Lord_Howe --from 2026-11-21 --audit --tsv --header
+	assert_eq "$(sed -n '1,3p' <<<"$output")" "$(printf '%s\n' $'atMs\tkind\tpolicy\tlocal\trunsMs' \
+	    $'1806764400000\tfold\tfirst\t2027-04-04T01:30:00\t1806762600000' $'1806764400000\tfold\treal-time\t\t1806763200000,1806765000000')"
+	ends 0 pj-ctl time next '0 0 * * *' --tz America/Havana --gap shift --from 2026-11-21 --audit --json
+	assert_eq "$(jq -c '.transitions[0] | [.kind, .localFrom, .times[0].runs]' <<<"$output")" \
+	    '["gap","2027-03-14T00:00:00",["2027-03-14T01:00:00-04:00"]]'
+	ends 0 pj-ctl time next @daily --tz Asia/Tokyo --from 2026-11-21 --audit
+	assert_eq "$output" 'Asia/Tokyo, 2026-11-21 to 2028-11-22: no change of the clock in this time touches it'
 	ends 64 pj-ctl time next @daily --gap jump
 	assert_has "$err" 'none of skip, run-after, shift'
 	ends 64 pj-ctl time next @daily --fold none

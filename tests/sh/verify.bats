@@ -71,3 +71,31 @@ teardown() {
 	run ctl why often
 	assert_has "$output" 'the job is disabled'
 }
+
+@test "job next --audit" {
+	ctl job add night --cron '0 30 2 * * ?' --tz Europe/Berlin --fold last -- true
+	ctl job add often --cron '*/20 * * * *' --tz Australia/Lord_Howe -- true
+	ctl job add noon --cron '0 0 12 * * ?' --tz America/Havana -- true
+	ctl job add hand -- true
+	run ctl job next night --from 2026-11-21T00:00Z --audit
+	[ "$status" = 0 ]
+	assert_eq "$(sed 1d <<<"$output")" '2027-03-28T03:00:00+02:00  gap of 1h: 2027-03-28T02:00:00 to 03:00:00 is jumped over
+  02:30:00 does not happen (gap=skip)
+2027-10-31T02:00:00+01:00  fold of 1h: 2027-10-31T02:00:00 to 03:00:00 is read twice
+  02:30:00 happens at 2027-10-31T02:30:00+01:00 (fold=last)
+2028-03-26T03:00:00+02:00  gap of 1h: 2028-03-26T02:00:00 to 03:00:00 is jumped over
+  02:30:00 does not happen (gap=skip)
+2028-10-29T02:00:00+01:00  fold of 1h: 2028-10-29T02:00:00 to 03:00:00 is read twice
+  02:30:00 happens at 2028-10-29T02:30:00+01:00 (fold=last)'
+	run ctl job next often --from 2026-11-21T00:00Z --audit
+	assert_has "$output" 'what repeats within the day runs in real time: 2027-04-04T01:40:00+11:00, then 2027-04-04T01:40:00+10:30'
+	run ctl job next noon --audit
+	assert_has "$output" 'no change of the clock in this time touches it'
+	run ctl job next hand --audit
+	assert_has "$output" 'it runs when it is asked to'
+	assert_eq "$(ctl job next night --from 2026-11-21T00:00Z --audit --json | jq -c '[.zone, (.transitions | length), .transitions[1].times[0].runsMs]')" \
+	    '["Europe/Berlin",4,[1824946200000]]'
+	assert_eq "$(ctl job next night --from 2026-11-21T00:00Z --audit --tsv | sed -n 1p)" $'1806195600000\tgap\tskip\t2027-03-28T02:30:00\t'
+	run ctl job next nobody --audit
+	[ "$status" = 66 ]
+}

@@ -26,7 +26,7 @@ NAMES = {4: "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 5: "SUN M
 LOW = (0, 0, 0, 1, 1, 1, 1970)
 HIGH = (59, 59, 23, 31, 12, 7, 2099)
 SPREAD = re.compile(r"~|(^|[\s,|])H([\s,|/(]|$)", re.I)
-LEFTOVERS = re.compile(r"[-/#,|](?=[\s,|]|$)|[LW]\d|LL|-L|#[^\s,|]*#|/[^\s,|]*/|,\?|\?,", re.I)
+LEFTOVERS = re.compile(r"[-/#,|](?=[\s,|]|$)|[LW]\d|LL|WW|(?<=\s)\|(?!\|)|-L|#[^\s,|]*#|/[^\s,|]*/|,\?|\?,", re.I)
 NEVER = "0 0 0 30 2 ?"
 DAY = 86400000
 TO = 4102444800000
