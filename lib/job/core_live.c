@@ -231,7 +231,7 @@ live_load(struct core *c, struct now now, struct err *e)
 	int r;
 
 	live_free_all(c);
-	s = db_stmt(c->db, LIVE_SELECT "WHERE a.state IN (1, 2, 3) ORDER BY a.instance_id", e);
+	s = db_stmt(c->db, LIVE_SELECT "WHERE a.state <= 3 ORDER BY a.instance_id", e);
 	while ((r = stmt_step(s, e)) == 1)
 		if (add_row(c, s, now, e) < 0) {
 			stmt_reset(s);
@@ -252,7 +252,7 @@ live_heal(struct core *c, int64_t instance_id, struct now now, struct err *e)
 
 	if (l != NULL)
 		drop(c, l);
-	s = db_stmt(c->db, LIVE_SELECT "WHERE a.instance_id = ? AND a.state IN (1, 2, 3)", e);
+	s = db_stmt(c->db, LIVE_SELECT "WHERE a.instance_id = ? AND a.state <= 3", e);
 	stmt_i64(s, 1, instance_id);
 	r = stmt_step(s, e);
 	if (r == 1)

@@ -118,8 +118,9 @@ int
 sim_event_end(struct sim *s, int rc, bool of_person, const char *what, const struct err *why, struct err *e)
 {
 	if (rc >= 0)
-		return db_release(s->db, e) < 0 ? -1 : 0;
+		return sim_check_event(s, e) < 0 || db_release(s->db, e) < 0 ? -1 : 0;
 	db_rollback_to(s->db);
+	sim_check_undone(s);
 	if ((of_person && is_answer(why->code)) || strstr(why->msg, SIM_FAULT) != NULL)
 		return 1;
 	return sim_wrong(s, e, "%s: %s: %s", what, err_name(why->code), why->msg);
@@ -371,6 +372,7 @@ sim_free(struct sim *s)
 {
 	if (s == NULL)
 		return;
+	db_watch(s->db, NULL, NULL);
 	core_free(s->core);
 	sim_world_free(s);
 	for (int64_t i = 0; i < s->n_jobs; i++)
@@ -462,7 +464,7 @@ sim_settle(struct sim *s, struct err *e)
 	for (int hour = 0; hour < 48 && left > 0; hour++)
 		if (run_to(s, s->now.at_ms + SIM_HOUR_MS, e) < 0 || be_up(s, e) < 0 ||
 		    count(s, "SELECT (SELECT count(*) FROM instance WHERE status IN (1, 2, 3)) +"
-		    " (SELECT count(*) FROM attempt WHERE state IN (1, 2, 3))", &left, e) < 0)
+		    " (SELECT count(*) FROM attempt WHERE state <= 3)", &left, e) < 0)
 			return -1;
 	if (left > 0)
 		return sim_wrong(s, e, "%" PRId64 " instances or attempts never come to an end", left);

@@ -4,7 +4,7 @@
  * workers that die and come back, people who change their minds.
  *
  * Everything is drawn from one seed: the same store, configuration and seed give the same run, event by event. What is
- * wrong ends the run, with the seed in the message. Checked all the time, by triggers: no second live attempt of an
+ * wrong ends the run, with the seed in the message. Checked at every change of a row: no second live attempt of an
  * instance; what is final does not change; nothing runs before its time. Checked each virtual hour and at the end: each
  * nominal time of each job has exactly one verdict, an instance or one skipped range; rows agree with each other. */
 #ifndef PJ_JOB_SIM_H

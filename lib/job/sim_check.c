@@ -9,44 +9,119 @@
 
 #define TIMES 256
 
-/* What no single statement may do, whatever the order of events: refused on the spot, so that the run ends where it
- * happened. A person's retry gives a finished instance a new expected time (an earlier one than its nominal time, where
- * the clock was set back: it is the person who wants it run then); nothing else may touch it. */
-static const char triggers[] =
-    "DROP TRIGGER IF EXISTS temp.sim_two; DROP TRIGGER IF EXISTS temp.sim_attempt;"
-    "DROP TRIGGER IF EXISTS temp.sim_instance; DROP TRIGGER IF EXISTS temp.sim_early;"
-    "DROP TRIGGER IF EXISTS temp.sim_soon; DROP TRIGGER IF EXISTS temp.sim_fault;"
-    "CREATE TEMP TRIGGER sim_two BEFORE INSERT ON main.attempt WHEN EXISTS (SELECT 1 FROM main.attempt a WHERE"
-    " a.instance_id = NEW.instance_id AND a.state IN (1, 2, 3))"
-    " BEGIN SELECT RAISE(ABORT, '" SIM_WRONG " a second live attempt of an instance'); END;"
-    "CREATE TEMP TRIGGER sim_attempt BEFORE UPDATE ON main.attempt WHEN OLD.state NOT IN (1, 2, 3) AND"
-    " (OLD.state, OLD.finished_ms, OLD.result) IS NOT (NEW.state, NEW.finished_ms, NEW.result)"
-    " BEGIN SELECT RAISE(ABORT, '" SIM_WRONG " an attempt that was over changed'); END;"
-    "CREATE TEMP TRIGGER sim_instance BEFORE UPDATE ON main.instance WHEN OLD.status IN (4, 5, 9, 10) AND"
-    " OLD.expected_ms = NEW.expected_ms AND (OLD.status, OLD.finished_ms, OLD.result, OLD.attempt) IS NOT"
-    " (NEW.status, NEW.finished_ms, NEW.result, NEW.attempt)"
-    " BEGIN SELECT RAISE(ABORT, '" SIM_WRONG " a finished instance changed'); END;"
-    "CREATE TEMP TRIGGER sim_soon BEFORE INSERT ON main.instance WHEN NEW.nominal_ms > NEW.created_ms"
-    " BEGIN SELECT RAISE(ABORT, '" SIM_WRONG " an instance was made before its time'); END;"
-    "CREATE TEMP TRIGGER sim_early BEFORE INSERT ON main.attempt WHEN NEW.attempt = 1 AND EXISTS (SELECT 1 FROM"
-    " main.instance i WHERE i.id = NEW.instance_id AND i.nominal_ms > NEW.opened_ms AND i.expected_ms >= i.nominal_ms)"
-    " BEGIN SELECT RAISE(ABORT, '" SIM_WRONG " an instance was started before its time'); END;";
+/* --- what no single change of a row may do ---------------------------------------------------------------------- */
+
+/* Whatever the order of events, seen where it happens. A person's retry gives a finished instance a new expected time (an
+ * earlier one than its nominal time, where the clock was set back: it is the person who wants it run then); nothing else
+ * may touch it. */
+
+static const struct { const char *table, *column; } columns[SIM_COLUMNS] = {
+	[INSTANCE_STATUS] = { "instance", "status" }, [INSTANCE_NOMINAL] = { "instance", "nominal_ms" },
+	[INSTANCE_CREATED] = { "instance", "created_ms" }, [INSTANCE_EXPECTED] = { "instance", "expected_ms" },
+	[INSTANCE_FINISHED] = { "instance", "finished_ms" }, [INSTANCE_RESULT] = { "instance", "result" },
+	[INSTANCE_ATTEMPT] = { "instance", "attempt" }, [ATTEMPT_INSTANCE] = { "attempt", "instance_id" },
+	[ATTEMPT_STATE] = { "attempt", "state" }, [ATTEMPT_FINISHED] = { "attempt", "finished_ms" },
+	[ATTEMPT_RESULT] = { "attempt", "result" },
+};
+
+static void
+seen(struct sim *s, const char *what)
+{
+	if (s->seen == NULL)
+		s->seen = what;
+}
+
+static void
+watch_instance(struct sim *s, const struct db_row *r)
+{
+	const int *at = s->column;
+
+	if (r->change == DB_INSERT && db_new_i64(r, at[INSTANCE_NOMINAL], 0) > db_new_i64(r, at[INSTANCE_CREATED], 0))
+		seen(s, "an instance was made before its time");
+	if (r->change != DB_UPDATE || db_old_i64(r, at[INSTANCE_STATUS], 0) < INSTANCE_FAILED ||
+	    !db_unchanged(r, at[INSTANCE_EXPECTED]))
+		return;
+	if (!db_unchanged(r, at[INSTANCE_STATUS]) || !db_unchanged(r, at[INSTANCE_FINISHED]) ||
+	    !db_unchanged(r, at[INSTANCE_RESULT]) || !db_unchanged(r, at[INSTANCE_ATTEMPT]))
+		seen(s, "a finished instance changed");
+}
+
+static void
+watch_attempt(struct sim *s, const struct db_row *r)
+{
+	const int *at = s->column;
+
+	if (r->change == DB_INSERT && s->n_opened < SIM_OPENED) /* one event opens no more than a tick's batch */
+		s->opened[s->n_opened++] = db_new_i64(r, at[ATTEMPT_INSTANCE], 0);
+	if (r->change != DB_UPDATE || db_old_i64(r, at[ATTEMPT_STATE], 0) <= ATTEMPT_RUNNING)
+		return;
+	if (!db_unchanged(r, at[ATTEMPT_STATE]) || !db_unchanged(r, at[ATTEMPT_FINISHED]) ||
+	    !db_unchanged(r, at[ATTEMPT_RESULT]))
+		seen(s, "an attempt that was over changed");
+}
+
+static void
+watch(const struct db_row *r, void *arg)
+{
+	if (strcmp(r->table, "instance") == 0)
+		watch_instance(arg, r);
+	else if (strcmp(r->table, "attempt") == 0)
+		watch_attempt(arg, r);
+}
 
 int
 sim_check_new(struct sim *s, struct err *e)
 {
-	return db_exec(s->db, triggers, e) < 0 ? -1 : db_commit(s->db, e);
+	for (int i = 0; i < SIM_COLUMNS; i++)
+		if ((s->column[i] = db_column(s->db, columns[i].table, columns[i].column, e)) < 0)
+			return -1;
+	db_watch(s->db, watch, s);
+	return 0;
+}
+
+void
+sim_check_undone(struct sim *s)
+{
+	s->n_opened = 0;
+}
+
+static int
+check_opened(struct sim *s, int64_t instance_id, struct err *e)
+{
+	struct stmt *st = db_stmt(s->db, "SELECT (SELECT count(*) FROM attempt b WHERE b.instance_id = ?1 AND b.state <= 3),"
+	    " i.nominal_ms > a.opened_ms AND i.expected_ms >= i.nominal_ms FROM instance i LEFT JOIN attempt a ON"
+	    " a.instance_id = ?1 AND a.attempt = 1 WHERE i.id = ?1", e);
+	int rc;
+
+	stmt_i64(st, 1, instance_id);
+	rc = stmt_step(st, e);
+	if (rc == 1 && stmt_col_i64(st, 0) > 1)
+		seen(s, "a second live attempt of an instance");
+	if (rc == 1 && stmt_col_i64(st, 1) != 0)
+		seen(s, "an instance was started before its time");
+	stmt_reset(st);
+	return rc < 0 ? -1 : 0;
+}
+
+int
+sim_check_event(struct sim *s, struct err *e)
+{
+	for (int i = 0; i < s->n_opened; i++)
+		if (check_opened(s, s->opened[i], e) < 0)
+			return -1;
+	s->n_opened = 0;
+	return s->seen == NULL ? 0 : sim_wrong(s, e, "%s", s->seen);
 }
 
 /* --- rows that disagree --------------------------------------------------------------------------------------- */
 
 static const struct rule { const char *what, *sql; } rules[] = {
 	{ "a live attempt is not the latest", "SELECT a.instance_id FROM attempt a JOIN instance i ON i.id = a.instance_id"
-	    " WHERE a.state IN (1, 2, 3) AND a.attempt <> i.attempt" },
+	    " WHERE a.state <= 3 AND a.attempt <> i.attempt" },
 	{ "sent or running without a live attempt", "SELECT id FROM instance i WHERE status IN (2, 3) AND NOT EXISTS"
-	    " (SELECT 1 FROM attempt a WHERE a.instance_id = i.id AND a.attempt = i.attempt AND a.state IN (1, 2, 3))" },
+	    " (SELECT 1 FROM attempt a WHERE a.instance_id = i.id AND a.attempt = i.attempt AND a.state <= 3)" },
 	{ "a live attempt of an instance that is not under way", "SELECT i.id FROM attempt a JOIN instance i ON"
-	    " i.id = a.instance_id WHERE a.state IN (1, 2, 3) AND i.status NOT IN (2, 3) AND NOT (i.status = 10 AND"
+	    " i.id = a.instance_id WHERE a.state <= 3 AND i.status NOT IN (2, 3) AND NOT (i.status = 10 AND"
 	    " NOT a.is_pj)" },
 	{ "attempts with holes", "SELECT id FROM instance i WHERE i.attempt <> (SELECT count(*) FROM attempt a WHERE"
 	    " a.instance_id = i.id)" },
@@ -205,7 +280,7 @@ check_job(struct sim *s, struct sim_track *t, struct err *e)
 int
 sim_check(struct sim *s, struct err *e)
 {
-	if (check_rules(s, e) < 0 || check_running(s, e) < 0)
+	if (sim_check_event(s, e) < 0 || check_rules(s, e) < 0 || check_running(s, e) < 0)
 		return -1;
 	for (int64_t i = 0; i < s->n_jobs; i++)
 		if (check_job(s, &s->jobs[i], e) < 0)

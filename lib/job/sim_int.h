@@ -13,7 +13,7 @@
 #define SIM_LATE_BUCKETS 1024
 #define SIM_RECENT 256
 #define SIM_FAULT "fault:" /* begins the message of a statement that we made fail */
-#define SIM_WRONG "wrong:" /* and of one that must not be */
+#define SIM_OPENED 1024
 
 enum sim_event_kind {
 	EVENT_ARRIVE, /* a message of the server is at the worker */
@@ -71,6 +71,12 @@ struct sim_track { /* of a job */
 	int64_t late_n, late_sum, late[SIM_LATE_BUCKETS];
 };
 
+enum sim_column { /* whose changes are watched */
+	INSTANCE_STATUS, INSTANCE_NOMINAL, INSTANCE_CREATED, INSTANCE_EXPECTED, INSTANCE_FINISHED, INSTANCE_RESULT,
+	INSTANCE_ATTEMPT, ATTEMPT_INSTANCE, ATTEMPT_STATE, ATTEMPT_FINISHED, ATTEMPT_RESULT,
+	SIM_COLUMNS,
+};
+
 struct sim {
 	struct db *db;
 	struct sim_conf conf;
@@ -98,6 +104,11 @@ struct sim {
 	struct sim_event *said;   /* reports of this turn: acknowledged by its commit */
 	int n_said, cap_said;
 	struct sim_total total;
+
+	int column[SIM_COLUMNS];
+	int64_t opened[SIM_OPENED]; /* instances of which this event opened an attempt */
+	int n_opened;
+	const char *seen;         /* what a change of a row did that none may */
 };
 
 /* sim.c */
@@ -125,7 +136,9 @@ int sim_fault_event(struct sim *s, const struct sim_event *ev, struct err *e);
 int sim_fault_statement(struct sim *s, bool on, struct err *e);
 
 /* sim_check.c */
-int sim_check_new(struct sim *s, struct err *e);       /* the triggers */
+int sim_check_new(struct sim *s, struct err *e);       /* watches the rows */
+int sim_check_event(struct sim *s, struct err *e);     /* what this event did to them */
+void sim_check_undone(struct sim *s);                  /* it was rolled back */
 int sim_check_hour(struct sim *s, struct err *e);      /* checks, counts and removes what is old */
 
 /* sim_stat.c */

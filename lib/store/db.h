@@ -75,6 +75,20 @@ int db_exec(struct db *db, const char *sql, struct err *e); /* several statement
 int db_shrink(struct db *db, int pages, struct err *e);
 int64_t db_size(struct db *db); /* bytes of the database without its WAL; -1 unknown */
 
+/* For checks: fn sees each change of a row just before it is made. It may read that row's values, by position of the
+ * column, and do nothing else with the database. */
+enum db_change { DB_INSERT, DB_UPDATE, DB_DELETE };
+struct db_row { /* borrowed during fn */
+	struct db *db;
+	const char *table;
+	enum db_change change;
+};
+void db_watch(struct db *db, void (*fn)(const struct db_row *r, void *arg), void *arg); /* one a database; fn NULL: none */
+int64_t db_old_i64(const struct db_row *r, int column, int64_t null_value); /* of an update or delete */
+int64_t db_new_i64(const struct db_row *r, int column, int64_t null_value); /* of an insert or update */
+bool db_unchanged(const struct db_row *r, int column); /* of an update: is it the same value? */
+int db_column(struct db *db, const char *table, const char *column, struct err *e); /* its position; -1 */
+
 /* Makes a consistent copy (SQLite's backup) of the database at path into a new file; the source may be in use. */
 int db_backup(const char *path, const char *to, struct err *e);
 /* PRAGMA integrity_check: calls fn per finding; 0 ran (findings counted in *n), -1. */

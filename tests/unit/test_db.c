@@ -557,6 +557,46 @@ shrink(void **state)
 	db_close(db);
 }
 
+struct watched {
+	int n, inserts, updates, deletes, same;
+	int64_t sum;
+};
+
+static void
+count_change(const struct db_row *r, void *arg)
+{
+	struct watched *w = arg;
+
+	w->n++;
+	w->inserts += r->change == DB_INSERT;
+	w->updates += r->change == DB_UPDATE;
+	w->deletes += r->change == DB_DELETE;
+	if (strcmp(r->table, "t") != 0)
+		return;
+	w->sum += r->change == DB_INSERT ? db_new_i64(r, 0, -1) : db_old_i64(r, 0, -1) * 100;
+	w->same += r->change == DB_UPDATE && db_unchanged(r, 0) && !db_unchanged(r, 1);
+}
+
+static void
+watching(void **state)
+{
+	struct db *db = must_open(path, DB_OWN, one);
+	struct watched w = { 0 };
+
+	assert_int_equal(db_column(db, "t", "v", &e), 1);
+	assert_int_equal(db_column(db, "t", "nothing", &e), -1);
+	db_watch(db, count_change, &w);
+	assert_int_equal(db_exec(db, "INSERT INTO t VALUES (3, 'a'), (4, 'b'); UPDATE t SET v = 'c' WHERE k = 4;"
+	    " DELETE FROM t WHERE k = 3; CREATE TEMP TABLE u (k); INSERT INTO u VALUES (1)", &e), 0);
+	assert_int_equal(w.n, 4);
+	assert_true(w.inserts == 2 && w.updates == 1 && w.deletes == 1 && w.same == 1);
+	assert_int_equal(w.sum, 3 + 4 + 400 + 300);
+	db_watch(db, NULL, NULL);
+	assert_int_equal(db_exec(db, "INSERT INTO t VALUES (5, 'd')", &e), 0);
+	assert_int_equal(w.n, 4);
+	db_close(db);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -566,7 +606,7 @@ main(void)
 		T(transactions), T(savepoints), T(statements), T(set_up_as_promised), T(upgrades),
 		T(a_migration_is_all_or_nothing), T(real_schemas), T(wrong_files), T(corrupt), T(no_room),
 		T(a_transaction_that_sqlite_gave_up_stays_lost), T(locked), T(shared), T(shared_from_the_start), T(killed),
-		T(backup), T(shrink),
+		T(backup), T(shrink), T(watching),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

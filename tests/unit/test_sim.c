@@ -185,9 +185,10 @@ notices(const char *sql, const char *wrong)
 	put(db, rig_spec("ten", TIME_CRON, "0 0/10 * * * ?"));
 	s = new_sim(db, &conf);
 	assert_int_equal(sim_run(s, &e), 0);
-	rc = db_exec(db, sql, &e);
+	assert_int_equal(db_exec(db, sql, &e), 0);
+	rc = sim_check(s, &e);
 	sim_free(s);
-	if (rc == 0) { /* no trigger: seen by the next look at the whole */
+	if (rc == 0) { /* nothing of this run: seen by one that looks at all of it */
 		conf.to_ms = T0 + 10 * SEC;
 		s = new_sim(db, &conf);
 		assert_int_equal(db_exec(db, "UPDATE job SET next_trigger_ms = 1763690400000", &e), 0);
