@@ -196,7 +196,8 @@ struct address_list {
 	struct worker **all;
 };
 
-/* A pj worker runs its own part only; a Java tracker gets all that are suitable and have room. */
+/* A pj worker runs its own part only, and a Java worker does not look at the others for a light job: of ten thousand it
+ * gets none. A tracker gets all that are suitable and have room. */
 static int
 list_workers(struct courier *c, const struct action *a, int64_t app_id, const struct job *j, struct address_list *out,
     struct err *e)
@@ -205,7 +206,7 @@ list_workers(struct courier *c, const struct action *a, int64_t app_id, const st
 	int n = 0, most = j->spec.max_worker_count > 0 ? (int)j->spec.max_worker_count : INT_MAX;
 
 	out->all = NULL;
-	if (!a->to_pj)
+	if (!a->to_pj && workers_needs_java(&j->spec))
 		workers_choose(core_workers(c->server->core), app_id, &j->spec, server_now(c->server), 0, &chosen, &out->all,
 		    &n);
 	out->address = calloc((size_t)n + 2, sizeof *out->address);

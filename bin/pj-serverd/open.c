@@ -118,7 +118,8 @@ open_listeners(struct server *s, struct err *e)
 	char path[4096];
 	struct http_listener http = { .addr = s->conf.server.http, .handler = route_public, .fail = route_fail, .arg = s };
 	struct http_listener remote = { .addr = s->conf.server.remote, .handler = remote_handle, .fail = remote_fail,
-		.arg = s, .strict_origin = true, .hosts = s->remote_hosts };
+		.arg = s, .strict_origin = true, .hosts = s->remote_hosts,
+		.connections_max = LIMIT_WORKER_CONNECTIONS };
 	struct http_listener local = { .addr = path, .handler = route_local, .fail = route_fail, .arg = s };
 
 	if (s->conf.server.external[0] != '\0') /* without a port of its own it is completed below */

@@ -6,6 +6,7 @@
 #define LIMIT_HTTP_BODY (8 * 1024 * 1024)      /* a request to a server or worker port */
 #define LIMIT_HTTP_HEADERS (16 * 1024)
 #define LIMIT_HTTP_CONNECTIONS 4096            /* open connections of one listener */
+#define LIMIT_WORKER_CONNECTIONS 24000         /* of pj-serverd's port for workers: each holds one */
 #define LIMIT_HTTP_REQUEST_MS 30000            /* from the first byte of a request to its last */
 #define LIMIT_HTTP_IDLE_MS 300000              /* keep-alive; Java workers pool for 75 s (protocol.md 2.1) */
 #define LIMIT_JSON_DEPTH 64

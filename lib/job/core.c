@@ -298,7 +298,7 @@ deadlines(struct core *c, struct now now, struct core_wake *wake, struct err *e)
 static int
 tick(struct core *c, struct now now, struct core_wake *wake, struct err *e)
 {
-	workers_expire(c->workers, now);
+	wake->mono_ms = workers_expire(c->workers, now);
 	if (clock_tick(c, now, wake, e) < 0 || zones_tick(c, now, wake, e) < 0 || deadlines(c, now, wake, e) < 0 ||
 	    fire_due(c, now, wake, e) < 0 || late_tick(c, now, wake, e) < 0)
 		return -1;

@@ -48,6 +48,12 @@ http_server_conn_gone(struct http_port *li)
 		loop_watch_set(li->watch, LOOP_READ);
 }
 
+static int
+most(const struct http_port *li)
+{
+	return li->conf.connections_max > 0 ? li->conf.connections_max : LIMIT_HTTP_CONNECTIONS;
+}
+
 /* Room for another connection: the one that was idle longest goes. False: none is idle. */
 static bool
 make_room(struct http_port *li)
@@ -60,7 +66,7 @@ make_room(struct http_port *li)
 			return true;
 		}
 	if (!li->full)
-		log_warn("connections_full", "listen=%s limit=%d", log_q(li->bound), LIMIT_HTTP_CONNECTIONS);
+		log_warn("connections_full", "listen=%s limit=%d", log_q(li->bound), most(li));
 	li->full = true;
 	loop_watch_set(li->watch, 0);
 	return false;
@@ -95,7 +101,7 @@ on_accept(int fd, int what, void *arg)
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		int peer;
 
-		if (li->n_conns >= LIMIT_HTTP_CONNECTIONS && !make_room(li))
+		if (li->n_conns >= most(li) && !make_room(li))
 			return;
 		peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (peer >= 0) {

@@ -30,6 +30,7 @@ struct http_listener {
 	void *arg;
 	bool strict_origin;     /* refuse requests with an Origin header or a Host that is not ours (design rule 12) */
 	const char *const *hosts; /* extra Host values allowed, NULL-ended; may be NULL */
+	int connections_max;    /* 0: LIMIT_HTTP_CONNECTIONS */
 };
 
 struct http_server *http_server_new(struct loop *l, struct err *e);

@@ -824,8 +824,9 @@ reports_push_silence(void **state)
 	struct rig r;
 	int64_t id = begin_running(&r, &pj, 0, NULL);
 
-	for (int n = 0; n < 10; n++) {
+	for (int n = 0; n < 9; n++) {
 		rig_pass(&r, 59000);
+		rig_beat(&r, PJ, true, false);
 		rig_say(&r, id, INSTANCE_RUNNING, true, 1, NULL);
 		rig_tick(&r);
 		assert_int_equal(r.wake.mono_ms, r.now.mono_ms + 60000);
@@ -919,7 +920,7 @@ on_lost_policies(void **state)
 		rig_tick(&r);
 		check(&r, id, INSTANCE_RUNNING, NULL);
 	}
-	assert_int_equal(r.wake.mono_ms, INT64_MAX); /* no spinning */
+	assert_true(r.wake.mono_ms >= r.now.mono_ms + 60000); /* no spinning */
 	rig_say(&r, id, INSTANCE_SUCCEED, true, 1, "back again");
 	check(&r, id, INSTANCE_SUCCEED, "back again");
 	rig_close(&r);

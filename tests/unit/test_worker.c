@@ -119,7 +119,7 @@ alive_by_our_clock(void **state)
 	now.mono_ms += 600000 - 60000;
 	workers_expire(w, now);
 	assert_ptr_equal(workers_find(w, 1, "a:1"), x);
-	now.mono_ms++;
+	now.mono_ms += 1000; /* looked for once a second */
 	workers_expire(w, now);
 	assert_null(workers_find(w, 1, "a:1"));
 }
@@ -342,6 +342,102 @@ many(void **state)
 	assert_int_equal(workers_count_alive(w, now), 1000);
 }
 
+static struct heartbeat
+beat_of_many(int i, char address[32])
+{
+	struct heartbeat hb;
+
+	snprintf(address, 32, "10.0.%d.%d:27777", i / 256, i % 256);
+	hb = beat_of(address);
+	hb.metrics.score = i == 4711 ? 500 : 100 + i % 50;
+	return hb;
+}
+
+/* As many as there may be, each living: one more is refused; the silent ones make room. */
+static void
+ten_thousand_and_more(void **state)
+{
+	struct job_spec s = { .max_worker_count = 3 };
+	struct heartbeat hb;
+	struct worker *x, **all;
+	char address[32];
+	int n;
+
+	for (int i = 0; i < 20000; i++) {
+		hb = beat_of_many(i, address);
+		beat(hb);
+	}
+	assert_int_equal(workers_choose(w, 1, &s, now, 0, &x, &all, &n), CHOICE_OK);
+	assert_int_equal(n, 3);
+	assert_string_equal(x->address, "10.0.18.103:27777");
+	assert_ptr_equal(all[0], x);
+	assert_int_equal(all[1]->score, 149);
+	assert_int_equal(all[2]->score, 149);
+	assert_string_equal(all[1]->address, "10.0.0.149:27777");
+	free(all);
+	s.max_worker_count = 0;
+	assert_string_equal(choose(&s, 0), "10.0.18.103:27777");
+	hb = beat_of("one more");
+	assert_int_equal(workers_beat(w, &hb, now, &e), -1);
+	assert_int_equal(e.code, ERR_BUSY);
+	hb = beat_of_many(7, address);
+	assert_int_equal(workers_beat(w, &hb, now, &e), 0); /* who is known stays */
+	now.mono_ms += 60001;
+	hb = beat_of("one more");
+	assert_string_equal(beat(hb)->address, "one more");
+	assert_int_equal(workers_count_alive(w, now), 1);
+	assert_null(workers_find(w, 1, address));
+}
+
+/* The best few in order, whatever order they come in, against the plain sort. */
+static void
+best_few(void **state)
+{
+	struct job_spec s = { 0 };
+	struct worker *x, **all, **few;
+	char address[32];
+	int n, m;
+
+	for (int i = 0; i < 500; i++) {
+		struct heartbeat hb = beat_of_many(i, address);
+
+		hb.metrics.score = 1 + i * 7919 % 91;
+		hb.overload = i % 11 == 0;
+		beat(hb)->assigned = i * 31 % 5;
+	}
+	assert_int_equal(workers_choose(w, 1, &s, now, 0, &x, &all, &n), CHOICE_OK);
+	assert_int_equal(n, 500);
+	for (int k = 1; k <= 31; k++) {
+		s.max_worker_count = k;
+		assert_int_equal(workers_choose(w, 1, &s, now, 0, &x, &few, &m), CHOICE_OK);
+		assert_int_equal(m, k);
+		assert_ptr_equal(x, all[0]);
+		assert_memory_equal(few, all, (size_t)k * sizeof *few);
+		free(few);
+	}
+	free(all);
+}
+
+static void
+long_texts_are_refused(void **state)
+{
+	static char text[5000];
+	struct heartbeat hb;
+
+	memset(text, 'x', sizeof text - 1);
+	for (int k = 0; k < 6; k++) {
+		const char **member[] = { &hb.address, &hb.version, &hb.protocol, &hb.tag, &hb.client, &hb.metrics.extra };
+		static const char *const name[] = { "workerAddress", "version", "protocol", "tag", "client", "systemMetrics.extra" };
+
+		hb = beat_of("a:1");
+		*member[k] = text;
+		assert_int_equal(workers_beat(w, &hb, now, &e), -1);
+		assert_int_equal(e.code, ERR_TOOBIG);
+		assert_non_null(strstr(e.msg, name[k]));
+	}
+	assert_null(workers_find(w, 1, "a:1"));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -350,6 +446,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(heartbeat_is_kept), T(alive_by_our_clock), T(designated), T(resources), T(health_first),
 		T(negative_load_is_unknown), T(busy), T(random_and_specify), T(each_in_order_and_apps_apart), T(many),
+		T(ten_thousand_and_more), T(best_few), T(long_texts_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
