@@ -10,7 +10,6 @@
 
 #define CONNECT_MS 3000
 #define ANSWER_MS 5000
-#define SPECS 64 /* definitions kept: versions never change */
 
 struct flight { /* one message: in `made` until it left, in `out` until its answer came */
 	struct courier *courier;
@@ -29,7 +28,6 @@ struct courier {
 	struct server *server;
 	struct list out, unsent;
 	struct loop_timer *unsent_timer;
-	struct job spec[SPECS]; /* by id and version; id 0: empty */
 };
 
 static void
@@ -175,22 +173,6 @@ send_off(void *arg, const struct err *failed)
 
 /* --- making ---------------------------------------------------------------------------------------------------- */
 
-static const struct job *
-find_spec(struct courier *c, int64_t job_id, int64_t version, struct err *e)
-{
-	struct job *j = &c->spec[(uint64_t)(job_id * 31 + version) % SPECS];
-	struct job fresh;
-
-	if (j->id == job_id && j->version == version)
-		return j;
-	if (job_get_version(c->server->db, job_id, version, &fresh, e) != 0)
-		return NULL;
-	if (j->id != 0)
-		job_fini(j);
-	*j = fresh;
-	return j;
-}
-
 struct address_list {
 	const char **address;
 	struct worker **all;
@@ -272,7 +254,7 @@ make_run(struct flight *f, struct err *e)
 
 	if (instance_get(c->server->db, f->action.instance_id, &i, e) != 0)
 		return -1;
-	j = find_spec(c, i.job_id, i.job_version, e);
+	j = core_job_version(c->server->core, i.job_id, i.job_version, e);
 	if (j != NULL && list_workers(c, &f->action, i.app_id, j, &workers, e) == 0) {
 		put_run(f, &i, j, workers.address);
 		free(workers.address);
@@ -308,17 +290,11 @@ courier_take(struct courier *c, const struct action *a)
 	not_sent(f, e.msg);
 }
 
-/* Definitions too: a version that was rolled back may come again with other contents. */
 void
 courier_forget(struct courier *c)
 {
 	while (c->unsent.head.next != &c->unsent.head)
 		flight_free(c->unsent.head.next);
-	for (int i = 0; i < SPECS; i++)
-		if (c->spec[i].id != 0) {
-			job_fini(&c->spec[i]);
-			c->spec[i].id = 0;
-		}
 }
 
 struct courier *

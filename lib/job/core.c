@@ -295,6 +295,18 @@ deadlines(struct core *c, struct now now, struct core_wake *wake, struct err *e)
 	return 0;
 }
 
+/* More is due than a batch: it is recorded before what was recorded is dispatched, so that a burst is in the ledger soon.
+ * Not for long: where it never ends, each tick does both. */
+static bool
+more_to_fire(struct core *c)
+{
+	if (c->next_trigger_ms != INT64_MIN)
+		c->fired_only = 0;
+	else if (c->fired_only < FIRE_FIRST_TICKS)
+		c->fired_only++;
+	return c->fired_only > 0 && c->fired_only < FIRE_FIRST_TICKS;
+}
+
 static int
 tick(struct core *c, struct now now, struct core_wake *wake, struct err *e)
 {
@@ -302,7 +314,7 @@ tick(struct core *c, struct now now, struct core_wake *wake, struct err *e)
 	if (clock_tick(c, now, wake, e) < 0 || zones_tick(c, now, wake, e) < 0 || deadlines(c, now, wake, e) < 0 ||
 	    fire_due(c, now, wake, e) < 0 || late_tick(c, now, wake, e) < 0)
 		return -1;
-	if (queue_tick(c, now, wake, e) < 0)
+	if (!more_to_fire(c) && queue_tick(c, now, wake, e) < 0)
 		return -1;
 	if (c->next_trigger_ms < wake->at_ms) /* what ended may be launched anew */
 		wake->at_ms = c->next_trigger_ms;

@@ -116,6 +116,10 @@ int core_instance_stop(struct core *c, struct now now, int64_t app_id, int64_t i
 int core_instance_cancel(struct core *c, struct now now, int64_t app_id, int64_t instance_id, struct err *e);
 int core_instance_retry(struct core *c, struct now now, int64_t app_id, int64_t instance_id, struct err *e);
 
+/* The definition that an instance was made from: ERR_NOTFOUND; borrowed until the next core_ call. Its status and trigger
+ * are not to be used. */
+const struct job *core_job_version(struct core *c, int64_t job_id, int64_t version, struct err *e);
+
 struct core_stats { int64_t jobs_enabled, waiting, sent, running, workers_alive, live_in_memory; };
 int core_stats(struct core *c, struct now now, struct core_stats *out, struct err *e);
 

@@ -165,10 +165,13 @@ int
 frequent_ended(struct core *c, const struct instance *i, struct now now, struct err *e)
 {
 	struct err why = ERR_INIT;
-	const struct version *v = job_version_get(c, i->job_id, i->job_version, &why);
+	/* What has a nominal time is no launch: its version need not be read. */
+	const struct version *v = i->nominal_ms != NO_MS ? NULL : job_version_get(c, i->job_id, i->job_version, &why);
 	bool enabled, lost = i->status == INSTANCE_FAILED && i->result != NULL && strcmp(i->result, TEXT_SILENT) == 0;
 	int64_t at = lost ? now.at_ms : now.at_ms + RELAUNCH_MS;
 
+	if (i->nominal_ms != NO_MS)
+		return 0;
 	if (v == NULL)
 		return why.code == ERR_NOTFOUND ? 0 : err_set(e, why.code, "%s", why.msg);
 	if (!frequent_is(&v->job.spec))

@@ -18,6 +18,7 @@
 #define AVOID_REFUSED_MS 10000 /* a worker that is not there */
 #define WAIT_MS 1000           /* full workers are asked again at latest after */
 #define BLOCKED_MAX 64
+#define FIRE_FIRST_TICKS 100  /* at most so many ticks that only record what is due */
 
 #define TEXT_NO_WORKER "no worker available"
 #define TEXT_SILENT "worker report timeout, maybe TaskTracker down"
@@ -59,7 +60,7 @@ struct queue { /* the waiting instances of an app, in order of (due, id) */
 	int n_blocked;
 };
 
-#define CACHE_SETS 64
+#define CACHE_SETS 128 /* more than a tick's batch: read once to fire, dispatch and send */
 #define CACHE_WAYS 4
 struct version { /* a job's version never changes: kept with its parsed schedule */
 	struct job job;       /* status and next_trigger_ms in here are not to be used */
@@ -82,6 +83,7 @@ struct core {
 	struct queue *queues;      /* sorted by app */
 	int n_queues, cap_queues, turn_queue;
 	int64_t next_trigger_ms;   /* the earliest of all jobs, INT64_MAX none, INT64_MIN unknown */
+	int fired_only;            /* so many ticks in a row had more to fire than a batch */
 	bool went_back;            /* it was seen to go back: triggers of launches, too */
 	bool rewind;               /* the clock may have gone back: rows of times to come are looked for */
 	int64_t next_late_ms;      /* the earliest deadline of what waits, the same */

@@ -82,6 +82,17 @@ job_version_get(struct core *c, int64_t job_id, int64_t version, struct err *e)
 	return oldest;
 }
 
+const struct job *
+core_job_version(struct core *c, int64_t job_id, int64_t version, struct err *e)
+{
+	const struct version *v;
+
+	if (c->failed) /* what that event read may be gone */
+		job_versions_forget(c);
+	v = job_version_get(c, job_id, version, e);
+	return v == NULL ? NULL : &v->job;
+}
+
 /* --- occurrences ------------------------------------------------------------------------------------------------- */
 
 int64_t
