@@ -216,12 +216,17 @@ static int
 find_job(struct ctl *c, struct why *w, const char *name, struct err *e)
 {
 	struct app a;
-	char *end;
+	char *end = NULL;
 	int64_t id = name[0] == '#' ? strtoll(name + 1, &end, 10) : 0;
 
-	if (id != 0)
-		return job_get(w->db, id, &w->job, e);
-	return app_find(w->db, ctl_app(c), &a, e) != 0 ? -1 : job_find(w->db, a.id, name, &w->job, e);
+	if (app_find(w->db, ctl_app(c), &a, e) != 0)
+		return -1;
+	if (id == 0 || *end != '\0')
+		return job_find(w->db, a.id, name, &w->job, e);
+	if (job_get(w->db, id, &w->job, e) != 0)
+		return -1;
+	return w->job.app_id == a.id ? 0 : err_set(e, ERR_NOTFOUND, "no job %.200s in app %s; see pj-ctl job ls", name,
+	    ctl_app(c));
 }
 
 static int
@@ -243,8 +248,9 @@ static int
 why(struct ctl *c, struct why *w, const char *name, const char *time, struct err *e)
 {
 	int rc = find_job(c, w, name, e);
+	int64_t until;
 
-	if (rc == 0 && (w->tz = verify_zone(w->db, &w->job.spec, e)) == NULL)
+	if (rc == 0 && (w->tz = verify_zone(w->db, &w->job.spec, INT64_MAX, &until, e)) == NULL)
 		rc = -1;
 	if (rc == 0 && time != NULL)
 		rc = when_parse(time, w->tz, &w->at_ms, e);
@@ -252,7 +258,12 @@ why(struct ctl *c, struct why *w, const char *name, const char *time, struct err
 		rc = err_set(e, ERR_CONFLICT, "job %.200s has no time that comes next; name one", name);
 	else
 		w->at_ms = w->job.next_trigger_ms;
-	if (rc == 0 && (rc = find_version(w, w->at_ms, e)) == 0 && (rc = verify_sched(&w->version.spec, w->tz, &w->sched, e)) == 0)
+	/* The server's zone may have been another one then. */
+	tz_free(w->tz);
+	w->tz = NULL;
+	if (rc == 0 && (rc = find_version(w, w->at_ms, e)) == 0)
+		rc = (w->tz = verify_zone(w->db, &w->version.spec, w->at_ms - 1, &until, e)) == NULL ? -1 : 0;
+	if (rc == 0 && (rc = verify_sched(&w->version.spec, w->tz, &w->sched, e)) == 0)
 		rc = explain(w, e);
 	sched_free(w->sched);
 	tz_free(w->tz);

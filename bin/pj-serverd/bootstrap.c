@@ -143,7 +143,7 @@ hello(struct call *c, struct err *e)
 	char text[32];
 	struct jw w;
 
-	tz_to_civil(s->tz, now_ms / 1000, &t, NULL);
+	tz_to_civil(server_tz(s), now_ms / 1000, &t, NULL);
 	snprintf(text, sizeof text, "%04d-%02d-%02d %02d:%02d:%02d", t.year, t.month, t.day, t.hour, t.minute, t.second);
 	jw_init(&w, &c->out);
 	jw_obj(&w);
@@ -151,7 +151,7 @@ hello(struct call *c, struct err *e)
 	put_hello_server(c, &w, bound);
 	jw_str(&w, "serverTime", text);
 	jw_i64(&w, "serverTimeTs", now_ms);
-	jw_str(&w, "serverTimeZone", tz_name(s->tz));
+	jw_str(&w, "serverTimeZone", tz_name(server_tz(s)));
 	jw_arr_in(&w, "appIds");
 	if (app_each(s->db, put_app_id, &w, e) != 0)
 		return -1;

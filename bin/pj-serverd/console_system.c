@@ -178,7 +178,7 @@ overview(struct call *c, struct err *e)
 	jw_i64(&w, "jobCount", f.jobs);
 	jw_i64(&w, "runningInstanceCount", f.running);
 	jw_i64(&w, "failedInstanceCount", f.failed);
-	jw_str(&w, "timezone", tz_name(c->server->tz));
+	jw_str(&w, "timezone", tz_name(server_tz(c->server)));
 	jw_str(&w, "serverTime", text);
 	put_server(c, &w, "webServerInfo");
 	put_server(c, &w, "scheduleServerInfo");

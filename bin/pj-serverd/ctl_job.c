@@ -200,7 +200,7 @@ job_next(struct call *c, struct err *e)
 		jw_i64(&w, NULL, at[i]);
 	jw_end(&w);
 	jw_str(&w, "tz", j.spec.tz);
-	jw_str(&w, "zone", j.spec.tz != NULL ? j.spec.tz : tz_name(c->server->tz));
+	jw_str(&w, "zone", j.spec.tz != NULL ? j.spec.tz : tz_name(server_tz(c->server)));
 	jw_end(&w);
 	job_fini(&j);
 	return 0;

@@ -140,7 +140,7 @@ stamp(struct logstore *l, int64_t at_ms)
 	struct tz_civil c;
 
 	if (sec != l->stamp_sec || l->stamp[0] == '\0') {
-		tz_to_civil(l->server->tz, sec, &c, NULL);
+		tz_to_civil(server_tz(l->server), sec, &c, NULL);
 		snprintf(l->stamp, sizeof l->stamp, "%04d-%02d-%02d %02d:%02d:%02d", c.year, c.month, c.day, c.hour, c.minute,
 		    c.second);
 		l->stamp_sec = sec;

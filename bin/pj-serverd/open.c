@@ -46,20 +46,22 @@ server_core_conf(const struct server *s)
 		.worker_timeout_ms = s->conf.server.worker_timeout_ms,
 		.start_grace_ms = s->conf.server.start_grace_ms,
 		.resend_ms = s->conf.server.dispatch_timeout_ms,
-		.tz = s->tz,
+		.watch_tz = true,
 		.batch = TICK_BATCH,
 	};
+}
+
+const struct tz *
+server_tz(const struct server *s)
+{
+	return core_zone(s->core);
 }
 
 static int
 open_core(struct server *s, struct err *e)
 {
-	struct core_conf c;
+	struct core_conf c = server_core_conf(s);
 
-	s->tz = tz_open(NULL, e);
-	if (s->tz == NULL)
-		return -1;
-	c = server_core_conf(s);
 	s->core = core_new(s->db, &c, clock_now(), e);
 	return s->core == NULL ? -1 : db_commit(s->db, e);
 }
@@ -157,7 +159,6 @@ free_parts(struct server *s)
 	loop_timer_free(s->drain);
 	loop_free(s->loop);
 	core_free(s->core);
-	tz_free(s->tz);
 }
 
 static void

@@ -43,7 +43,7 @@ page_date(struct call *c, const char *member, int64_t *out, struct err *e)
 
 	if (text == NULL || text[strspn(text, "0123456789")] == '\0')
 		return js_i64(c->body, member, 0, out, e);
-	if (stamp_parse_ms(text, c->server->tz, out, &why) == 0)
+	if (stamp_parse_ms(text, server_tz(c->server), out, &why) == 0)
 		return 0;
 	return call_fail(c, e, ERR_DATA, "HttpMessageNotReadableException", NULL, "JSON parse error: %s: %s", member, why.msg);
 }
@@ -57,7 +57,7 @@ page_local_time(const struct server *s, char out[32], int64_t at_ms)
 		snprintf(out, 32, "N/A");
 		return;
 	}
-	stamp_print(text, at_ms, s->tz);
+	stamp_print(text, at_ms, server_tz(s));
 	snprintf(out, 32, "%.19s", text);
 	if (strlen(out) > 10 && out[10] == 'T')
 		out[10] = ' ';

@@ -279,6 +279,8 @@ on_hangup(int signo, void *arg)
 		log_set_level(level);
 	core = server_core_conf(s);
 	core_set_timeouts(s->core, &core);
+	core_look_at_zones(s->core);
+	s->tick_due = true;
 	if (ignored.len > 0)
 		log_warn("reload", "need_a_restart=%s", log_q(buf_str(&ignored)));
 	log_info("reload", "done=yes");

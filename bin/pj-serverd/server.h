@@ -36,7 +36,6 @@ struct server {
 	struct core *core;
 	struct http_server *http;
 	struct http_client *client;
-	struct tz *tz;
 	struct peer_key peer_key;
 	unsigned char token_secret[32];
 	struct passwords *passwords;
@@ -75,6 +74,8 @@ int server_event(struct server *s, int (*fn)(void *arg, struct err *e), void *ar
 
 /* The core's part of the configuration. */
 struct core_conf server_core_conf(const struct server *s);
+/* The zone of jobs that name none, and of dates; borrowed until the next turn. */
+const struct tz *server_tz(const struct server *s);
 /* `now` of this turn. */
 struct now server_now(const struct server *s);
 /* A commit failed: what callers are told, and is said in `server/status`. */

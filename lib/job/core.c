@@ -168,7 +168,7 @@ core_new(struct db *db, const struct core_conf *conf, struct now now, struct err
 	if (c->conf.batch <= 0)
 		c->conf.batch = 200;
 	c->grace_until = now.mono_ms + conf->start_grace_ms;
-	if (instance_max_id(db, &last, e) < 0 || load_all(c, now, e) < 0) {
+	if (instance_max_id(db, &last, e) < 0 || zones_open(c, e) < 0 || load_all(c, now, e) < 0 || zones_resume(c, e) < 0) {
 		core_free(c);
 		return NULL;
 	}
@@ -193,12 +193,24 @@ core_free(struct core *c)
 	free(c);
 }
 
+const struct tz *
+core_zone(const struct core *c)
+{
+	return c->conf.tz;
+}
+
 void
 core_set_timeouts(struct core *c, const struct core_conf *conf)
 {
 	c->conf.report_timeout_ms = conf->report_timeout_ms;
 	c->conf.resend_ms = conf->resend_ms;
 	workers_set_timeout(c->workers, conf->worker_timeout_ms);
+}
+
+void
+core_look_at_zones(struct core *c)
+{
+	c->zones_at = INT64_MIN;
 }
 
 int
@@ -311,8 +323,8 @@ static int
 tick(struct core *c, struct now now, struct core_wake *wake, struct err *e)
 {
 	wake->mono_ms = workers_expire(c->workers, now);
-	if (clock_tick(c, now, wake, e) < 0 || zones_tick(c, now, wake, e) < 0 || deadlines(c, now, wake, e) < 0 ||
-	    fire_due(c, now, wake, e) < 0 || late_tick(c, now, wake, e) < 0)
+	if (clock_tick(c, now, wake, e) < 0 || deadlines(c, now, wake, e) < 0 || fire_due(c, now, wake, e) < 0 ||
+	    zones_tick(c, now, wake, e) < 0 || late_tick(c, now, wake, e) < 0)
 		return -1;
 	if (!more_to_fire(c) && queue_tick(c, now, wake, e) < 0)
 		return -1;

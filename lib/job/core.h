@@ -26,6 +26,7 @@ struct core_conf {
 	int64_t start_grace_ms;      /* after a start, no worker means wait (30 s) */
 	int64_t resend_ms;           /* unanswered message to a pj worker is sent again after (5 s) */
 	const struct tz *tz;         /* borrowed: the server's zone */
+	bool watch_tz;               /* instead: that of the process, opened here, and anew when its file changes */
 	int batch;                   /* rows of one kind per tick (200) */
 };
 
@@ -45,8 +46,11 @@ struct action {
 
 struct core *core_new(struct db *db, const struct core_conf *conf, struct now now, struct err *e);
 void core_free(struct core *c);
+const struct tz *core_zone(const struct core *c); /* the server's zone; borrowed until the next tick */
 /* Takes report_timeout_ms, worker_timeout_ms and resend_ms of conf, for deadlines that are set from now on. */
 void core_set_timeouts(struct core *c, const struct core_conf *conf);
+/* The next tick looks whether the files of time zones have changed; it does by itself once a minute. */
+void core_look_at_zones(struct core *c);
 int core_reload(struct core *c, struct now now, struct err *e);
 /* Takes up to max actions of this turn; call until 0. */
 int core_take_actions(struct core *c, struct action *out, int max);

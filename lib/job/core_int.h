@@ -202,9 +202,14 @@ void late_note(struct core *c, int64_t deadline_ms);
 int late_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e);
 
 /* core_zones.c */
+/* Opens the server's own zone, if it is to be watched. */
+int zones_open(struct core *c, struct err *e);
+/* After zones_open and zones_load: the zone that the rows were made with, where that was another. */
+int zones_resume(struct core *c, struct err *e);
 /* A zone by its name, kept; NULL is the server's own. Borrowed until the next zones_tick. NULL with *e: no such zone. */
 int zones_get(struct core *c, const char *name, const struct tz **out, struct err *e);
-/* Once a minute looks whether the files changed; the jobs of one that did get their next trigger anew, a batch a tick. */
+/* Once a minute looks whether the files changed; the jobs of one that did get their next trigger anew, a batch a tick. After
+ * fire_due: what is due was planned by the old file, and fires by it. */
 int zones_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e);
 /* The rows of a turn were rolled back. */
 int zones_load(struct core *c, struct err *e);

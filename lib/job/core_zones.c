@@ -1,8 +1,10 @@
-/* The time zones that jobs name: opened once, read again when their files change.
+/* The time zones that jobs name, and the server's own (its name here is ""): opened once, read again when their files
+ * change.
  *
  * The version of the file that the triggers in the rows were made with is a row too (meta, "tz:NAME"): a file that changed
  * while the server was down is noticed at its next start. A change moves the next trigger of every enabled job of the
- * zone, a batch a tick; what is due already was judged by the old file and fires. */
+ * zone, a batch a tick; what is due already was judged by the old file and fires first. Which zone was the server's up to
+ * when is kept (meta, "zone_until:MS"): the ledger of a job without a zone of its own is read by it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 #include "store/meta.h"
 
 #define LOOK_MS 60000
+#define LOOK_LATE_MS 60000 /* so much longer at most, while jobs are due all the time */
 #define KEY "tz:"
 #define ZONES_MAX 1024 /* there are some 600 names */
 
@@ -96,6 +99,45 @@ zones_get(struct core *c, const char *name, const struct tz **out, struct err *e
 	return 0;
 }
 
+int
+zones_open(struct core *c, struct err *e)
+{
+	struct zone_file *z;
+
+	if (!c->conf.watch_tz)
+		return 0;
+	if ((z = add(c, "", e)) == NULL)
+		return -1;
+	tz_file_id(z->id, NULL);
+	z->tz = tz_open(NULL, e);
+	c->conf.tz = z->tz;
+	return z->tz == NULL ? -1 : 0;
+}
+
+/* What came due while the server was down was planned in the zone of then; the next look finds that it is another. */
+int
+zones_resume(struct core *c, struct err *e)
+{
+	struct zone_file *z = c->conf.watch_tz ? find(c, "") : NULL;
+	struct buf name = BUF_INIT;
+	struct err why = ERR_INIT;
+	struct tz *old = NULL;
+
+	if (z == NULL || z->rows[0] == '\0' || strcmp(z->rows, z->id) == 0)
+		return 0;
+	if (meta_get(c->db, "zone", &name, &why) == 0 && strcmp(buf_str(&name), tz_name(z->tz)) != 0)
+		old = tz_open(buf_str(&name), NULL);
+	buf_fini(&name);
+	if (why.code != ERR_NONE && why.code != ERR_NOTFOUND)
+		return err_set(e, why.code, "%s", why.msg);
+	if (old == NULL)
+		return 0;
+	tz_free(z->tz);
+	c->conf.tz = z->tz = old;
+	memcpy(z->id, z->rows, sizeof z->id);
+	return 0;
+}
+
 void
 zones_free(struct core *c)
 {
@@ -134,21 +176,45 @@ zones_load(struct core *c, struct err *e)
 
 /* --- changed files ----------------------------------------------------------------------------------------------- */
 
+static struct tz *
+open_again(struct zone_file *z, const char *id)
+{
+	struct err why = ERR_INIT;
+	struct tz *tz;
+
+	/* Without the file the process's own zone would be UTC: it is half installed, rather. */
+	if (z->name[0] == '\0' && id[strlen(id) - 1] == ' ' && z->id[strlen(z->id) - 1] != ' ') {
+		tz = NULL;
+		err_set(&why, ERR_NOTFOUND, "its file is gone");
+	} else {
+		tz = tz_open(z->name, &why);
+	}
+	if (tz == NULL) { /* what was read before holds until it can be read */
+		if (!z->unreadable)
+			log_warn("zone_unreadable", "zone=%s error=%s", z->name[0] != '\0' ? log_q(z->name) : "server",
+			    log_q(why.msg));
+		z->unreadable = true;
+	} else {
+		z->unreadable = false;
+	}
+	return tz;
+}
+
 static void
 reread(struct core *c, struct zone_file *z, const char *id)
 {
-	struct err why = ERR_INIT;
-	struct tz *tz = tz_open(z->name, &why);
+	bool own = z->name[0] == '\0';
+	struct tz *tz = open_again(z, id);
 
-	if (tz == NULL) { /* half installed, perhaps: what was read before holds until it can be read */
-		if (!z->unreadable)
-			log_warn("zone_unreadable", "zone=%s error=%s", log_q(z->name), log_q(why.msg));
-		z->unreadable = true;
+	if (tz == NULL)
 		return;
-	}
-	z->unreadable = false;
-	if (z->tz != NULL)
+	if (own) {
+		log_warn("zone_changed", "zone=%s was=%s jobs=without-tz", log_q(tz_name(tz)), log_q(tz_name(z->tz)));
+		c->conf.tz = tz;
+		c->zone_told = false;
+	} else if (z->tz != NULL) {
 		log_info("zone_changed", "zone=%s", log_q(z->name));
+	}
 	job_versions_forget(c);
 	tz_free(z->tz);
 	z->tz = tz;
@@ -174,9 +240,13 @@ look(struct core *c)
 static int
 read_jobs(struct core *c, const struct zone_file *z, int64_t now_ms, struct moving *m, int max, struct err *e)
 {
-	struct stmt *s = db_stmt(c->db, "SELECT v.job_id, v.version, j.next_trigger_ms FROM job_version v"
+	static const char named[] = "SELECT v.job_id, v.version, j.next_trigger_ms FROM job_version v"
 	    " JOIN job j ON j.id = v.job_id AND j.version = v.version WHERE v.tz = ?1 AND v.job_id > ?2 AND j.status = 1"
-	    " AND j.next_trigger_ms > ?3 ORDER BY v.job_id LIMIT ?4", e);
+	    " AND j.next_trigger_ms > ?3 ORDER BY v.job_id LIMIT ?4";
+	static const char others[] = "SELECT j.id, j.version, j.next_trigger_ms FROM job j JOIN job_version v"
+	    " ON v.job_id = j.id AND v.version = j.version WHERE coalesce(v.tz, '') = ?1 AND j.id > ?2 AND +j.status = 1"
+	    " AND +j.next_trigger_ms > ?3 AND v.time_type IN (2, 11) ORDER BY j.id LIMIT ?4";
+	struct stmt *s = db_stmt(c->db, z->name[0] != '\0' ? named : others, e);
 	int n = 0, r;
 
 	stmt_text(s, 1, z->name);
@@ -212,7 +282,9 @@ static int
 bring_up_to_date(struct core *c, struct zone_file *z, struct now now, struct moving *m, struct err *e)
 {
 	char key[sizeof KEY + 256];
-	int n = read_jobs(c, z, now.at_ms, m, c->conf.batch, e);
+	/* The server's own zone without a row: a new database. */
+	bool first = z->name[0] == '\0' && z->rows[0] == '\0';
+	int n = first ? 0 : read_jobs(c, z, now.at_ms, m, c->conf.batch, e);
 
 	for (int i = 0; i < n; i++) {
 		if (move(c, &m[i], now, e) < 0)
@@ -230,26 +302,29 @@ bring_up_to_date(struct core *c, struct zone_file *z, struct now now, struct mov
 	return 0;
 }
 
-/* The server's own zone, for who reads the database without it. */
+/* The server's own zone, for who reads the database without it; and which one it was up to now. */
 static int
-tell_zone(struct core *c, struct err *e)
+tell_zone(struct core *c, struct now now, struct err *e)
 {
 	struct buf old = BUF_INIT;
 	struct err why = ERR_INIT;
+	char key[64];
 	int r = meta_get(c->db, "zone", &old, &why);
 
 	if (r < 0 && why.code != ERR_NOTFOUND) {
 		buf_fini(&old);
 		return err_set(e, why.code, "%s", why.msg);
 	}
-	if (strcmp(buf_str(&old), tz_name(c->conf.tz)) != 0) {
-		c->wrote = true;
-		r = meta_set(c->db, "zone", tz_name(c->conf.tz), e);
+	snprintf(key, sizeof key, "zone_until:%020" PRId64, now.at_ms);
+	if (r == 0 && strcmp(buf_str(&old), tz_name(c->conf.tz)) == 0) {
+		c->zone_told = true;
 	} else {
-		r = 0;
+		c->wrote = true;
+		r = r == 0 ? meta_set(c->db, key, buf_str(&old), e) : 0;
+		r = r == 0 ? meta_set(c->db, "zone", tz_name(c->conf.tz), e) : r;
+		c->zone_told = r == 0;
 	}
 	buf_fini(&old);
-	c->zone_told = r == 0;
 	return r;
 }
 
@@ -260,14 +335,17 @@ zones_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e
 	struct moving *m;
 	int r = 0;
 
-	if (!c->zone_told && tell_zone(c, e) < 0)
-		return -1;
-	if (c->n_zones == 0)
-		return 0;
-	if (mono >= c->zones_at) {
+	if (c->zones_at == INT64_MIN)
+		c->zones_at = mono;
+	/* By the files of now only what is to come is planned: what is due goes first. */
+	if (mono >= c->zones_at && (c->next_trigger_ms > now.at_ms || mono - LOOK_LATE_MS >= c->zones_at)) {
 		look(c);
 		c->zones_at = mono + LOOK_MS;
 	}
+	if (!c->zone_told && tell_zone(c, now, e) < 0)
+		return -1;
+	if (c->n_zones == 0)
+		return 0;
 	if (c->zones_at + c->shift_ms < wake->mono_ms)
 		wake->mono_ms = c->zones_at + c->shift_ms;
 	for (int i = 0; i < c->n_zones && r == 0; i++) {

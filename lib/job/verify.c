@@ -21,24 +21,54 @@ struct walk {
 	struct tz *tz;
 	struct sched *sched;
 	int64_t ends_ms;     /* the schedule is in force up to here */
+	int64_t zone_ends_ms; /* and the server's zone, where it is read in that, up to here */
 	int64_t cursor;      /* all up to here was judged */
 };
 
 /* --- schedules --------------------------------------------------------------------------------------------------- */
 
+/* The server's own zone in force behind at_ms, and up to when; both as meta has them. */
+static int
+own_zone(struct db *db, int64_t at_ms, struct buf *name, int64_t *until_ms, struct err *e)
+{
+	struct stmt *s = db_stmt(db, "SELECT value, CAST(substr(key, 12) AS INTEGER) FROM meta WHERE key >= 'zone_until:'"
+	    " AND key < 'zone_until;' AND CAST(substr(key, 12) AS INTEGER) > ? ORDER BY key LIMIT 1", e);
+	struct err why = ERR_INIT;
+	int r;
+
+	*until_ms = INT64_MAX;
+	stmt_i64(s, 1, at_ms);
+	r = stmt_step(s, e);
+	if (r == 1) {
+		buf_adds(name, stmt_col_text(s, 0));
+		*until_ms = stmt_col_i64(s, 1);
+	}
+	stmt_reset(s);
+	if (r == 0 && meta_get(db, "zone", name, &why) < 0 && why.code != ERR_NOTFOUND)
+		return err_set(e, why.code, "%s", why.msg);
+	return r < 0 ? -1 : 0;
+}
+
 struct tz *
-verify_zone(struct db *db, const struct job_spec *spec, struct err *e)
+verify_zone(struct db *db, const struct job_spec *spec, int64_t at_ms, int64_t *until_ms, struct err *e)
 {
 	struct buf name = BUF_INIT;
-	struct err why = ERR_INIT;
 	struct tz *z = NULL;
 
+	*until_ms = INT64_MAX;
 	if (spec->tz != NULL && spec->tz[0] != '\0')
 		return tz_open(spec->tz, e);
-	if (meta_get(db, "zone", &name, &why) == 0)
+	if (own_zone(db, at_ms, &name, until_ms, e) < 0) {
+		buf_fini(&name);
+		return NULL;
+	}
+	/* What is no name (a path, a POSIX string) can be had from this process only, which may be told the same. */
+	if (name.len > 0)
 		z = tz_open(buf_str(&name), NULL);
+	if (z == NULL)
+		z = tz_open(NULL, e);
 	buf_fini(&name);
-	return z != NULL ? z : tz_open(NULL, e);
+	return z;
 }
 
 int
@@ -169,7 +199,7 @@ enter(struct walk *w, int64_t version, struct err *e)
 	leave(w);
 	if (job_get_version(w->db, w->job->id, version, &w->version, e) < 0)
 		return -1;
-	w->tz = verify_zone(w->db, &w->version.spec, &why);
+	w->tz = verify_zone(w->db, &w->version.spec, w->cursor, &w->zone_ends_ms, &why);
 	if (w->tz == NULL || verify_sched(&w->version.spec, w->tz, &w->sched, &why) < 0)
 		tell(w, "unreadable", w->cursor, "version %" PRId64 " cannot be checked: %.150s", version, why.msg);
 	w->ends_ms = INT64_MAX;
@@ -190,12 +220,15 @@ enter(struct walk *w, int64_t version, struct err *e)
 static int
 advance(struct walk *w, int64_t at_ms, struct err *e)
 {
-	while (at_ms > w->ends_ms) {
-		if (w->ends_ms > w->cursor)
-			expect_none(w, w->ends_ms);
-		if (w->ends_ms > w->cursor)
-			w->cursor = w->ends_ms;
-		if (enter(w, w->version.version + 1, e) < 0)
+	while (at_ms > w->ends_ms || at_ms > w->zone_ends_ms) {
+		bool zone = w->zone_ends_ms < w->ends_ms;
+		int64_t ends_ms = zone ? w->zone_ends_ms : w->ends_ms;
+
+		if (ends_ms > w->cursor)
+			expect_none(w, ends_ms);
+		if (ends_ms > w->cursor)
+			w->cursor = ends_ms;
+		if (enter(w, w->version.version + !zone, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -9,9 +9,9 @@
 #include "time/sched.h"
 #include "time/tz.h"
 
-/* The zone that a definition is read in, opened anew: tz_free it. Without one of its own that of the server, as the
- * database says, else of this process. */
-struct tz *verify_zone(struct db *db, const struct job_spec *spec, struct err *e);
+/* The zone that a definition is read in behind at_ms, opened anew: tz_free it. Without one of its own that of the server,
+ * as the database says, else of this process; up to *until_ms it was that one. */
+struct tz *verify_zone(struct db *db, const struct job_spec *spec, int64_t at_ms, int64_t *until_ms, struct err *e);
 /* The schedule of a definition in that zone (borrowed); *out NULL: it has no nominal times of its own that could be told
  * from here (by hand, rates, delays, daily intervals, workflows). */
 int verify_sched(const struct job_spec *spec, const struct tz *tz, struct sched **out, struct err *e);

@@ -89,16 +89,46 @@ zone_dir(void)
 	return dir == NULL || dir[0] == '\0' ? "/usr/share/zoneinfo" : dir;
 }
 
+static void
+put_file_id(char *buf, size_t size, const char *path)
+{
+	struct stat st;
+
+	buf[0] = '\0';
+	if (stat(path, &st) == 0)
+		snprintf(buf, size, "%llu/%lld/%lld.%09ld", (unsigned long long)st.st_ino, (long long)st.st_size,
+		    (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+/* Where the server's own zone comes from, and what tells its file from another: both may change. */
+static char *
+own_id(char buf[TZ_ID_SIZE])
+{
+	const char *env = getenv("TZ"), *from = env != NULL ? env + (env[0] == ':') : LOCALTIME;
+	char path[PATH_MAX];
+	uint32_t h = 2166136261U;
+	int n;
+
+	for (const char *p = from; *p != '\0'; p++)
+		h = (h ^ (unsigned char)*p) * 16777619U;
+	n = snprintf(buf, TZ_ID_SIZE, "%08x ", (unsigned)h);
+	if (from[0] == '/')
+		put_file_id(buf + n, TZ_ID_SIZE - (size_t)n, from);
+	else if (good_name(from) && file_path(path, sizeof path, NULL, "%s/%s", zone_dir(), from) == 0)
+		put_file_id(buf + n, TZ_ID_SIZE - (size_t)n, path);
+	return buf;
+}
+
 char *
 tz_file_id(char buf[TZ_ID_SIZE], const char *name)
 {
 	char path[PATH_MAX];
-	struct stat st;
 
 	buf[0] = '\0';
-	if (good_name(name) && file_path(path, sizeof path, NULL, "%s/%s", zone_dir(), name) == 0 && stat(path, &st) == 0)
-		snprintf(buf, TZ_ID_SIZE, "%llu/%lld/%lld.%09ld", (unsigned long long)st.st_ino, (long long)st.st_size,
-		    (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	if (name == NULL || name[0] == '\0')
+		return own_id(buf);
+	if (good_name(name) && file_path(path, sizeof path, NULL, "%s/%s", zone_dir(), name) == 0)
+		put_file_id(buf, TZ_ID_SIZE, path);
 	return buf;
 }
 
@@ -126,6 +156,21 @@ open_name(const char *name, struct err *e)
 	return z;
 }
 
+/* A file that need not be among the others; where it is a link to one of them, that one's name is its own. */
+static struct tz *
+open_link(const char *path, const char *otherwise, struct err *e)
+{
+	char link[PATH_MAX];
+	ssize_t n = readlink(path, link, sizeof link - 1);
+	const char *name = NULL;
+
+	if (n > 0) {
+		link[n] = '\0';
+		name = strstr(link, "/zoneinfo/");
+	}
+	return open_file(path, name != NULL ? name + strlen("/zoneinfo/") : otherwise, e);
+}
+
 /* $TZ: [:]name, an absolute path, or a POSIX string. */
 static struct tz *
 open_env(const char *value, struct err *e)
@@ -138,7 +183,7 @@ open_env(const char *value, struct err *e)
 	if (value[0] == '\0')
 		return zone_new("UTC", e);
 	if (value[0] == '/')
-		return open_file(value, value, e);
+		return open_link(value, value, e);
 	z = open_name(value, e);
 	if (z != NULL || zone_rule_parse(value, strlen(value), &rule) != 0) {
 		if (z == NULL)
@@ -159,20 +204,13 @@ open_env(const char *value, struct err *e)
 static struct tz *
 open_own(struct err *e)
 {
-	const char *env = getenv("TZ"), *name = NULL;
-	char link[PATH_MAX];
-	ssize_t n;
+	const char *env = getenv("TZ");
 
 	if (env != NULL)
 		return open_env(env, e);
 	if (access(LOCALTIME, F_OK) != 0)
 		return zone_new("UTC", e);
-	n = readlink(LOCALTIME, link, sizeof link - 1);
-	if (n > 0) {
-		link[n] = '\0';
-		name = strstr(link, "/zoneinfo/");
-	}
-	return open_file(LOCALTIME, name != NULL ? name + strlen("/zoneinfo/") : "localtime", e);
+	return open_link(LOCALTIME, "localtime", e);
 }
 
 struct tz *

@@ -29,7 +29,8 @@ struct tz_span {
 struct tz *tz_open(const char *name, struct err *e);
 void tz_free(struct tz *z);
 /* What tells one version of a zone's file from another (inode, size, time of change), as text; "" for a zone that has no
- * file of its own, such as UTC, or whose file is gone. Costs one stat. */
+ * file of its own, such as UTC, or whose file is gone. Of the server's own zone (NULL or "") also where it comes from, and a
+ * blank; nothing behind the blank: it has no file, or that is gone. Costs one stat. */
 #define TZ_ID_SIZE 80
 char *tz_file_id(char buf[TZ_ID_SIZE], const char *name);
 const char *tz_name(const struct tz *z); /* borrowed; the server's own zone gives its IANA name where it is known */

@@ -70,6 +70,10 @@ teardown() {
 	assert_has "$output" 'one of 1 time'
 	run ctl why often
 	assert_has "$output" 'the job is disabled'
+	sqlite3 "$SERVER_ROOT/state/server.db" "INSERT INTO app(name, password, created_ms, modified_ms) VALUES('other', 'x', 0, 0)"
+	run ctl --app other why '#2' "@$at"
+	[ "$status" = 66 ]
+	assert_has "$output" 'no job #2 in app other'
 }
 
 @test "job next --audit" {
@@ -98,4 +102,26 @@ teardown() {
 	assert_eq "$(ctl job next night --from 2026-11-21T00:00Z --audit --tsv | sed -n 1p)" $'1806195600000\tgap\tskip\t2027-03-28T02:30:00\t'
 	run ctl job next nobody --audit
 	[ "$status" = 66 ]
+}
+
+@test "the server's own zone changes: next triggers move, the log says so, the ledger stays sound" {
+	stop_pid "$SERVER_PID"
+	ln -s /usr/share/zoneinfo/Asia/Tokyo "$BATS_TEST_TMPDIR/localtime"
+	export TZ=:$BATS_TEST_TMPDIR/localtime
+	start_server
+	ctl job add noon --cron '0 0 12 * * ?' -- true
+	ctl job add berlin --cron '0 0 12 * * ?' --tz Europe/Berlin -- true
+	ctl job add often --cron '* * * * * ?' -- true
+	assert_eq "$(ctl job next noon --json | jq -r .zone)" Asia/Tokyo
+	berlin=$(ctl job next berlin -n 1 --tsv)
+	wait_for '[ "$(ctl instance ls -j often --tsv | wc -l)" -ge 2 ]' 20
+	ln -s /usr/share/zoneinfo/Asia/Kolkata "$BATS_TEST_TMPDIR/new"
+	mv -T "$BATS_TEST_TMPDIR/new" "$BATS_TEST_TMPDIR/localtime"
+	kill -HUP "$SERVER_PID"
+	wait_for "grep -q 'zone_changed zone=Asia/Kolkata was=Asia/Tokyo' '$SERVER_LOG'" 20
+	wait_for '[ "$(ctl job show noon --json | jq .nextTriggerMs)" = "$(TZ=Asia/Kolkata date -d "$(TZ=Asia/Kolkata pj-ctl time next "0 12 * * *" -n 1)" +%s)000" ]' 20
+	assert_eq "$(ctl job next noon --json | jq -r .zone)" Asia/Kolkata
+	assert_eq "$(ctl job next berlin -n 1 --tsv)" "$berlin"
+	run ctl verify
+	assert_eq "$output" '3 jobs: each time has one verdict'
 }

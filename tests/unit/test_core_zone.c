@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "core_rig.h"
+#include "job/verify.h"
 
 #define MARCH 1774742400LL /* 2026-03-29T00:00:00Z, the night of the gap in Berlin */
 #define OCTOBER 1792886400LL /* 2026-10-25T00:00:00Z, and of the fold */
@@ -263,6 +264,146 @@ a_file_goes_away(void **state)
 	rig_close(&r);
 }
 
+/* --- the server's own zone --------------------------------------------------------------------------------------- */
+
+static int
+make_own(void **state)
+{
+	char path[128];
+	int r = make_dir(state);
+
+	snprintf(path, sizeof path, ":%s/Here", dir);
+	unsetenv("TZDIR");
+	return r != 0 ? r : setenv("TZ", path, 1);
+}
+
+static int
+drop_own(void **state)
+{
+	unsetenv("TZ");
+	return drop_dir(state);
+}
+
+/* As pj-serverd sees it: /etc/localtime is a link. */
+static void
+link_zone(const char *to)
+{
+	char target[128], tmp[128], path[128];
+
+	snprintf(target, sizeof target, "/usr/share/zoneinfo/%s", to);
+	snprintf(tmp, sizeof tmp, "%s/new", dir);
+	snprintf(path, sizeof path, "%s/Here", dir);
+	assert_int_equal(symlink(target, tmp), 0);
+	assert_int_equal(rename(tmp, path), 0);
+}
+
+static void
+open_own(struct rig *r)
+{
+	rig_open(r, NULL);
+	r->conf.watch_tz = true;
+	rig_restart(r);
+}
+
+static void
+finding(const char *rule, const struct job *j, int64_t at_ms, const char *text, void *arg)
+{
+	(void)arg;
+	fail_msg("verify: %s: job #%lld at %lld: %s", rule, (long long)j->id, (long long)at_ms, text);
+}
+
+static void
+verify(struct rig *r, int64_t id)
+{
+	struct job j;
+	int n = 0;
+
+	if (job_get(r->db, id, &j, &r->e) < 0 || verify_job(r->db, &j, 0, finding, NULL, &n, &r->e) < 0)
+		rig_die(r, "verify_job");
+	job_fini(&j);
+}
+
+static void
+the_own_zone_changes(void **state)
+{
+	struct rig r;
+	int64_t id, named;
+
+	link_zone("Asia/Tokyo");
+	open_own(&r);
+	assert_string_equal(tz_name(core_zone(r.core)), "Asia/Tokyo");
+	id = add(&r, "0 0 12 * * ?", NULL, NULL, NULL);
+	named = add(&r, "0 0 12 * * ?", "Europe/Berlin", NULL, NULL);
+	rig_run_until(&r, T0 + 4 * 3600 * SEC, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT max(nominal_ms) FROM instance"), T0 + 3 * 3600 * SEC);
+	link_zone("Asia/Kolkata");
+	rig_pass(&r, 60 * SEC);
+	rig_tick(&r);
+	assert_string_equal(tz_name(core_zone(r.core)), "Asia/Kolkata");
+	assert_int_equal(next_of(&r, id), T0 + 6 * 3600 * SEC + 1800 * SEC);
+	assert_int_equal(next_of(&r, named), T0 + 11 * 3600 * SEC);
+	rig_run_until(&r, T0 + 2 * 86400 * SEC, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE job_id = 1"), 3);
+	verify(&r, id);
+	verify(&r, named);
+	rig_close(&r);
+}
+
+static void
+the_own_zone_changes_while_the_server_is_down(void **state)
+{
+	struct rig r;
+	int64_t id, often;
+
+	link_zone("Asia/Tokyo");
+	open_own(&r);
+	id = add(&r, "0 0 12 * * ?", NULL, NULL, NULL);
+	often = add(&r, "0 0/10 9-12 * * ?", NULL, NULL, NULL);
+	rig_run_until(&r, T0 + 2 * 3600 * SEC, true);
+	rig_succeed_all(&r);
+	link_zone("Asia/Kolkata");
+	rig_pass(&r, 3 * 3600 * SEC); /* 14:00 in Tokyo, 10:30 in Kolkata */
+	rig_restart(&r);
+	rig_tick(&r);
+	/* Noon was planned by the old zone, and came while nobody looked; the next is one of the new zone. */
+	assert_int_equal(rig_sql(&r, "SELECT max(nominal_ms) FROM instance WHERE job_id = 1"), T0 + 3 * 3600 * SEC);
+	rig_run_until(&r, r.now.at_ms + 10 * SEC, true);
+	rig_succeed_all(&r);
+	assert_int_equal(next_of(&r, id), T0 + 6 * 3600 * SEC + 1800 * SEC);
+	assert_int_equal(next_of(&r, often), T0 + 5 * 3600 * SEC + 600 * SEC);
+	rig_run_until(&r, T0 + 2 * 86400 * SEC, true);
+	rig_succeed_all(&r);
+	verify(&r, id);
+	verify(&r, often);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM meta WHERE key LIKE 'zone_until:%' AND value = 'Asia/Tokyo'"), 1);
+	rig_close(&r);
+}
+
+/* An update that takes the file away for a moment makes nobody's noon that of Greenwich. */
+static void
+the_own_zone_goes_away(void **state)
+{
+	struct rig r;
+	char path[128];
+	int64_t id;
+
+	link_zone("Asia/Tokyo");
+	open_own(&r);
+	id = add(&r, "0 0 12 * * ?", NULL, NULL, NULL);
+	rig_tick(&r);
+	snprintf(path, sizeof path, "%s/Here", dir);
+	unlink(path);
+	rig_run_until(&r, T0 + 600 * SEC, true);
+	assert_string_equal(tz_name(core_zone(r.core)), "Asia/Tokyo");
+	assert_int_equal(next_of(&r, id), T0 + 3 * 3600 * SEC);
+	link_zone("Asia/Kolkata");
+	rig_run_until(&r, T0 + 720 * SEC, true);
+	assert_int_equal(next_of(&r, id), T0 + 6 * 3600 * SEC + 1800 * SEC);
+	rig_close(&r);
+}
+
 int
 main(void)
 {
@@ -272,6 +413,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_file_changes, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(a_file_changes_while_the_server_is_down, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(a_file_goes_away, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(the_own_zone_changes, make_own, drop_own),
+		cmocka_unit_test_setup_teardown(the_own_zone_changes_while_the_server_is_down, make_own, drop_own),
+		cmocka_unit_test_setup_teardown(the_own_zone_goes_away, make_own, drop_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
