@@ -1,6 +1,8 @@
 /* How many next times a second the schedules give, one expression and zone a line. Prints, asserts nothing. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "time/sched.h"
@@ -55,9 +57,36 @@ bench_count(const struct sched *s, const char *label, const char *zone)
 	printf("year  %10.0f/s  %-17s %.60s\n", (double)n * 1000 / (double)took, zone, label);
 }
 
+/* What a scheduler over libc pays at least for a step: a time taken apart, and put together again a day later. */
+static void
+bench_raw(void)
+{
+	int64_t began, took;
+	time_t at = 1767225600;
+	struct tm tm;
+	long n = 0;
+
+	setenv("TZ", "Europe/Berlin", 1);
+	tzset();
+	began = clock_mono_ms();
+	do {
+		for (int i = 0; i < 100; i++, n++) {
+			localtime_r(&at, &tm);
+			tm.tm_mday++;
+			tm.tm_isdst = -1;
+			at = mktime(&tm);
+			if (at > 1767225600 + 10LL * 366 * 86400)
+				at = 1767225600;
+		}
+		took = clock_mono_ms() - began;
+	} while (took < RUN_MS);
+	printf("raw   %10.0f/s  %-17s localtime_r and mktime\n", (double)n * 1000 / (double)took, "Europe/Berlin");
+}
+
 int
 main(void)
 {
+	bench_raw();
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct err e = ERR_INIT;
 		struct tz *z = tz_open(cases[i].zone, &e);

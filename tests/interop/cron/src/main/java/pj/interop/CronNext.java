@@ -20,7 +20,8 @@ import java.util.Optional;
  * The other side of tests/sh/cronnext.c, by cron-utils with the fields that PowerJob gives it. Lines EXPR TAB ZONE TAB MS
  * come in; the next three times go out, or a word: rejected, never, error. With --changes, zones come in, and their changes
  * of offset go out. With --local, cron-utils gives readings of the clock only, and which instants these are is as pj-time(7)
- * has it; each expression then has r in front when it runs in real time, f when it has fixed times of day.
+ * has it; each expression then has r in front when it runs in real time, f when it has fixed times of day. With --rate,
+ * how many next times a second it gives, of each line, one after the other for ten years at most, once it is warm.
  */
 public final class CronNext {
     private static final long FROM = 0L;
@@ -123,6 +124,22 @@ public final class CronNext {
         }
     }
 
+    private static String rate(CronParser parser, String expr, ZoneId zone, long from) {
+        ExecutionTime time = ExecutionTime.forCron(parser.parse(expr));
+        long n = 0, began = System.nanoTime();
+        ZonedDateTime start = Instant.ofEpochMilli(from).atZone(zone), at = start;
+        while (System.nanoTime() - began < 1_500_000_000L) {
+            if (n > 0 && System.nanoTime() - began < 1_000_000_000L) { /* the compiler needs a second */
+                n = 0;
+            }
+            for (int i = 0; i < 20; i++, n++) {
+                Optional<ZonedDateTime> next = time.nextExecution(at);
+                at = next.isPresent() && next.get().getYear() < start.getYear() + 10 ? next.get() : start;
+            }
+        }
+        return n * 2 + "/s " + zone + " " + expr;
+    }
+
     public static void main(String[] args) throws Exception {
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.ISO_8859_1));
         PrintStream out = new PrintStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), false, "ISO-8859-1");
@@ -136,6 +153,10 @@ public final class CronNext {
             String[] part = line.split("\t", -1);
             int n = part.length;
             String expr = String.join("\t", java.util.Arrays.copyOf(part, n - 2));
+            if (args.length > 0 && args[0].equals("--rate")) {
+                out.println(rate(parser, expr, ZoneId.of(part[n - 2]), Long.parseLong(part[n - 1])));
+                continue;
+            }
             boolean local = args.length > 0 && args[0].equals("--local");
             out.println(local ? nextLocal(parser, part[0], ZoneId.of(part[1]), Long.parseLong(part[2])) : next(parser, expr, ZoneId.of(part[n - 2]), Long.parseLong(part[n - 1])));
         }
