@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "net/msg.h"
+#include "time/sched.h"
 
 #define CONNECT_MS 3000
 #define ANSWER_MS 5000
@@ -214,6 +215,8 @@ static void
 put_run(struct flight *f, const struct instance *i, const struct job *j, const char *const *workers)
 {
 	const struct job_spec *p = &j->spec;
+	bool repeats = p->time_type == TIME_FIXED_RATE || p->time_type == TIME_FIXED_DELAY;
+	bool is_run = repeats && workers_runs_command(p); /* the server repeats commands: each instance is one run */
 	struct run_request r = {
 		.all_workers = workers,
 		.max_worker_count = p->max_worker_count,
@@ -229,8 +232,8 @@ put_run(struct flight *f, const struct instance *i, const struct job *j, const c
 		.concurrency = p->concurrency,
 		.task_retry_num = p->task_retry_num,
 		.max_instance_num = p->max_instance_num,
-		.time_type = msg_time_type_name(p->time_type),
-		.time_expr = p->time_expr,
+		.time_type = msg_time_type_name(is_run ? TIME_API : p->time_type),
+		.time_expr = is_run ? NULL : p->time_expr,
 		.alarm_config = p->alarm_config,
 		.log_config = p->log_config,
 		.advanced_config = p->advanced_config,

@@ -193,9 +193,6 @@ jobjson_check_runs(const struct job_spec *s, struct err *e)
 	if (exec && s->execute_type != EXECUTE_STANDALONE)
 		return err_set(e, ERR_DATA, "executeType %s is not run by pj's workers (processorInfo exec) yet: use STANDALONE",
 		    msg_execute_type_name(s->execute_type));
-	if (exec && workers_needs_java(s))
-		return err_set(e, ERR_DATA, "timeExpressionType %s is not run by pj's workers (processorInfo exec) yet: use API or "
-		    "CRON", msg_time_type_name(s->time_type));
 	if (s->processor_type != PROCESSOR_BUILT_IN && s->processor_type != PROCESSOR_EXTERNAL)
 		return err_set(e, ERR_DATA, "processorType %s is run by no worker: use BUILT_IN",
 		    msg_processor_type_name(s->processor_type));

@@ -146,6 +146,11 @@ check_expr(struct core *c, const struct job_spec *s, struct now now, int64_t *ne
 
 	if (sched == NULL)
 		return err_prefix(e, "timeExpression");
+	if (interval_is(s) && sched_interval_ms(sched) < INTERVAL_MIN_MS) {
+		sched_free(sched);
+		return err_set(e, ERR_DATA, "timeExpression: %s is too short for a command, each of whose runs is a process: from %dms on",
+		    s->time_expr, INTERVAL_MIN_MS);
+	}
 	*next = job_next_after(sched, s, now.at_ms);
 	sched_free(sched);
 	return *next != 0 ? 0 : err_set(e, ERR_DATA, "time expression is out of date: %.300s", s->time_expr);

@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "job/core_int.h"
 
-#define GRACE_MS 10000 /* so late is not late: the server was busy, not away */
 #define CHUNK 50       /* instances of one job in one turn */
 
 enum misfire { MISFIRE_ONCE, MISFIRE_NONE, MISFIRE_ALL };
@@ -42,16 +41,16 @@ jitter(const struct job_spec *s)
 
 /* With a rate, what is made up for starts one after the other: behind the occurrence before it. */
 static int
-paced(struct core *c, const struct due *d, const struct job_spec *s, int64_t at_ms, struct now now, int64_t *due_ms,
+paced(struct core *c, int64_t job_id, const struct job_spec *s, int64_t at_ms, struct now now, int64_t *due_ms,
     struct err *e)
 {
 	struct stmt *q;
 	int r;
 
-	if (s->misfire_rate <= 0 || misfire_of(s) != MISFIRE_ALL || now.at_ms - at_ms <= GRACE_MS)
+	if (s->misfire_rate <= 0 || misfire_of(s) != MISFIRE_ALL || now.at_ms - at_ms <= FIRE_GRACE_MS)
 		return 0;
 	q = db_stmt(c->db, "SELECT due_ms FROM instance WHERE job_id = ? AND nominal_ms < ? ORDER BY nominal_ms DESC LIMIT 1", e);
-	stmt_i64(q, 1, d->id);
+	stmt_i64(q, 1, job_id);
 	stmt_i64(q, 2, at_ms);
 	r = stmt_step(q, e);
 	if (r == 1 && stmt_col_i64(q, 0) + 60000 / s->misfire_rate > *due_ms)
@@ -62,26 +61,26 @@ paced(struct core *c, const struct due *d, const struct job_spec *s, int64_t at_
 	return r < 0 ? -1 : 0;
 }
 
-static int
-insert_due(struct core *c, const struct due *d, const struct version *v, int64_t at_ms, struct now now, struct err *e)
+int
+fire_insert(struct core *c, const struct version *v, int64_t at_ms, struct now now, struct err *e)
 {
 	const struct job_spec *s = &v->job.spec;
-	struct instance i = { .id = idgen_next(&c->ids, now.at_ms), .app_id = d->app_id, .job_id = d->id,
-		.job_version = d->version, .nominal_ms = at_ms, .status = INSTANCE_WAITING, .due_ms = at_ms + jitter(s),
+	struct instance i = { .id = idgen_next(&c->ids, now.at_ms), .app_id = v->job.app_id,
+		.job_id = v->job.id, .job_version = v->job.version, .nominal_ms = at_ms, .status = INSTANCE_WAITING, .due_ms = at_ms + jitter(s),
 		.retries_left = s->instance_retry_num, .exit_code = -1, .log_length = -1, .created_ms = now.at_ms,
-		.modified_ms = now.at_ms, .lone = overlap_of(s) != OVERLAP_ALLOW,
+		.modified_ms = now.at_ms, .lone = overlap_of(s) != OVERLAP_ALLOW || s->time_type == TIME_FIXED_DELAY,
 		.deadline_ms = s->deadline_ms > 0 ? at_ms + s->deadline_ms : NO_MS };
 	struct action changed = { .kind = ACTION_CHANGED, .instance_id = i.id };
 	struct err why = ERR_INIT;
 
-	if (paced(c, d, s, at_ms, now, &i.due_ms, e) < 0)
+	if (paced(c, i.job_id, s, at_ms, now, &i.due_ms, e) < 0)
 		return -1;
 	i.expected_ms = i.due_ms;
 	if (instance_insert(c->db, &i, &why) < 0) {
 		if (why.code != ERR_CONFLICT)
 			return err_set(e, why.code, "%s", why.msg);
 		/* It ran already: the clock went back, and the job was enabled or edited then. Once is enough. */
-		log_info("occurrence_ran", "job=%" PRId64 " nominal_ms=%" PRId64, d->id, at_ms);
+		log_info("occurrence_ran", "job=%" PRId64 " nominal_ms=%" PRId64, i.job_id, at_ms);
 		return 0;
 	}
 	if (i.deadline_ms != NO_MS)
@@ -147,16 +146,16 @@ run_one(struct core *c, struct firing *f, struct now now, struct err *e)
 	if (busy)
 		return leave_out(c, f, at, 1, "overlap", now, e);
 	go_on(f, 1, at);
-	return insert_due(c, f->d, f->v, at, now, e);
+	return fire_insert(c, f->v, at, now, e);
 }
 
-/* What is later than GRACE_MS, or was overtaken by the next one, is a misfire. */
+/* What is later than FIRE_GRACE_MS, or was overtaken by the next one, is a misfire. */
 static int
 judge(struct core *c, struct firing *f, struct now now, struct err *e)
 {
 	const struct job_spec *s = &f->v->job.spec;
 	enum misfire m = misfire_of(s);
-	int64_t window = m == MISFIRE_NONE || (s->misfire_window_ms > 0 && s->misfire_window_ms < GRACE_MS) ? GRACE_MS :
+	int64_t window = m == MISFIRE_NONE || (s->misfire_window_ms > 0 && s->misfire_window_ms < FIRE_GRACE_MS) ? FIRE_GRACE_MS :
 	    s->misfire_window_ms;
 	int rc = 0;
 
@@ -189,6 +188,8 @@ fire(struct core *c, const struct due *d, struct now now, struct err *e)
 		return frequent_fire(c, f.v, now, e);
 	if (f.v == NULL || f.v->sched == NULL)
 		return give_up(c, d, f.v == NULL ? why.msg : f.v->why != NULL ? f.v->why : "it never fires", now, e);
+	if (f.v->job.spec.time_type == TIME_FIXED_DELAY)
+		return delay_fire(c, f.v, d->at_ms, now, e);
 	f.n = count(&f, now.at_ms, INT64_MAX, &last);
 	if (judge(c, &f, now, e) < 0)
 		return -1;

@@ -1,5 +1,6 @@
-/* FIXED_RATE and FIXED_DELAY: a worker's tracker runs such a job as one long instance. Here it is launched, launched anew
- * when it ended although its job is enabled, and stopped with its job.
+/* FIXED_RATE and FIXED_DELAY of Java jobs: a worker's tracker runs such a job as one long instance. Here it is launched,
+ * launched anew when it ended although its job is enabled, and stopped with its job. (Of commands each run is an instance:
+ * core_fire.c, core_delay.c.)
  *
  * The job's next_trigger_ms is when something is to be done about it: launch, or the end of the life cycle. */
 #include <inttypes.h>
@@ -14,7 +15,7 @@
 bool
 frequent_is(const struct job_spec *s)
 {
-	return s->time_type == TIME_FIXED_RATE || s->time_type == TIME_FIXED_DELAY;
+	return (s->time_type == TIME_FIXED_RATE || s->time_type == TIME_FIXED_DELAY) && !workers_runs_command(s);
 }
 
 int

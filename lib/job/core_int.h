@@ -180,6 +180,9 @@ int skip_put(struct core *c, const struct version *v, int64_t first_ms, int64_t 
 int skip_due(struct core *c, const struct job *j, const char *reason, struct now now, struct err *e);
 
 /* core_fire.c */
+#define FIRE_GRACE_MS 10000 /* so late is not late: the server was busy, not away */
+/* The occurrence of at_ms becomes an instance, unless it is one already. */
+int fire_insert(struct core *c, const struct version *v, int64_t at_ms, struct now now, struct err *e);
 int fire_due(struct core *c, struct now now, struct core_wake *wake, struct err *e);
 
 /* core_overlap.c */
@@ -221,6 +224,14 @@ int frequent_check(const struct job_spec *s, struct now now, int64_t *next, stru
 int frequent_fire(struct core *c, const struct version *v, struct now now, struct err *e);
 int frequent_stop(struct core *c, const struct job *j, struct now now, struct err *e); /* what runs of it; others: nothing */
 int frequent_ended(struct core *c, const struct instance *i, struct now now, struct err *e); /* any instance has */
+
+/* core_interval.c */
+#define INTERVAL_MIN_MS 100
+bool interval_is(const struct job_spec *s);
+int interval_next(const struct sched *s, const struct job *j, int64_t from_ms, int n, int64_t *out); /* core_job_next's */
+int delay_fire(struct core *c, const struct version *v, int64_t at_ms, struct now now, struct err *e); /* what is due at at_ms */
+int delay_ended(struct core *c, const struct instance *i, struct now now, struct err *e); /* any instance has */
+int interval_rewind(struct core *c, struct now now, struct err *e); /* the clock was set back */
 
 /* core_alarm.c */
 int alarm_failed(struct core *c, const struct instance *i, struct now now, struct err *e);

@@ -32,7 +32,7 @@ job_versions_forget(struct core *c)
 bool
 job_fires(const struct job_spec *spec)
 {
-	return spec->time_type == TIME_CRON || spec->time_type == TIME_DAILY;
+	return spec->time_type == TIME_CRON || spec->time_type == TIME_DAILY || interval_is(spec);
 }
 
 struct sched *
@@ -152,7 +152,8 @@ edit_trigger(struct core *c, const struct job *old, const struct job_spec *spec,
 {
 	if (frequent_is(&old->spec)) /* what runs is of the old definition: the new one is launched in its place */
 		return frequent_stop(c, old, now, e);
-	if (old->status == JOB_ENABLED && enable && old->next_trigger_ms != 0 && same_schedule(&old->spec, spec)) {
+	if (old->status == JOB_ENABLED && enable && (old->next_trigger_ms != 0 || interval_is(spec)) &&
+	    same_schedule(&old->spec, spec)) {
 		*next = old->next_trigger_ms;
 		return 0;
 	}
@@ -260,7 +261,9 @@ core_job_next(struct core *c, const struct job *j, int64_t from_ms, int n, int64
 	s = job_sched(c, &j->spec, e);
 	if (s == NULL)
 		return -1;
-	for (int64_t at = from_ms; got < n && (at = job_next_after(s, &j->spec, at)) != 0;)
+	if (interval_is(&j->spec))
+		got = interval_next(s, j, from_ms, n, out);
+	else for (int64_t at = from_ms; got < n && (at = job_next_after(s, &j->spec, at)) != 0;)
 		out[got++] = at;
 	sched_free(s);
 	return got;

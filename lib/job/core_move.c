@@ -89,7 +89,7 @@ move_finish(struct core *c, struct instance *i, enum instance_status to, const c
 		i->finished_ms = now.at_ms;
 	if (move_instance(c, i, to, now, e) < 0 || (to == INSTANCE_FAILED && alarm_failed(c, i, now, e) < 0))
 		return -1;
-	return frequent_ended(c, i, now, e);
+	return frequent_ended(c, i, now, e) < 0 ? -1 : delay_ended(c, i, now, e);
 }
 
 int

@@ -269,6 +269,8 @@ move(struct core *c, const struct moving *m, struct now now, struct err *e)
 
 	if (v == NULL)
 		return -1;
+	if (interval_is(&v->job.spec)) /* knows no zone */
+		return 0;
 	next = job_next_after(v->sched, &v->job.spec, now.at_ms);
 	if (next == 0 || next == m->next_ms)
 		return 0; /* none any more: the old trigger fires once more, and finds that */

@@ -63,7 +63,10 @@ void workers_each(struct workers *w, int64_t app_id, bool (*fn)(struct worker *x
 enum choice { CHOICE_OK, CHOICE_NONE /* no suitable worker */, CHOICE_BUSY /* suitable ones are all overloaded or avoided */ };
 /* Chooses by the job's filters and strategy (behaviour.md 1.7, 1.8); ties go to the least assigned. Lists every suitable
  * worker into *all (malloc'ed array of borrowed pointers, best first, cut to max_worker_count) when all is not NULL. */
-/* Broadcasts, maps and second-level jobs need a tracker of tasks: Java workers are chosen for them alone. */
+/* exec and shell jobs: commands, which only pj's workers run. */
+bool workers_runs_command(const struct job_spec *spec);
+/* Broadcasts, maps and second-level jobs need a tracker of tasks: Java workers are chosen for them alone. A command's rate or
+ * delay needs none: the server fires it. */
 bool workers_needs_java(const struct job_spec *spec);
 enum choice workers_choose_any(struct workers *w, int64_t app_id, struct now now); /* without a job's filters: is any? */
 enum choice workers_choose(struct workers *w, int64_t app_id, const struct job_spec *spec, struct now now, uint64_t random,

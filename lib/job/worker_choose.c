@@ -122,10 +122,18 @@ pick(const struct candidate *c, int n, const struct job_spec *spec, uint64_t ran
 }
 
 bool
+workers_runs_command(const struct job_spec *spec)
+{
+	return spec->processor_type == PROCESSOR_BUILT_IN && spec->processor_info != NULL &&
+	    (strcmp(spec->processor_info, "exec") == 0 || strcmp(spec->processor_info, "shell") == 0);
+}
+
+bool
 workers_needs_java(const struct job_spec *spec)
 {
-	return (spec->execute_type != EXECUTE_STANDALONE && spec->execute_type != 0) ||
-	    spec->time_type == TIME_FIXED_RATE || spec->time_type == TIME_FIXED_DELAY;
+	if (spec->execute_type != EXECUTE_STANDALONE && spec->execute_type != 0)
+		return true;
+	return (spec->time_type == TIME_FIXED_RATE || spec->time_type == TIME_FIXED_DELAY) && !workers_runs_command(spec);
 }
 
 /* The workers that a designated list names by address: looked up, instead of comparing every worker's. Other elements

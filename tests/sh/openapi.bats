@@ -66,8 +66,8 @@ refused() {
 	refused '{"jobName":"j","appId":1}' "PowerJobException: processorInfo can't be empty"
 	refused '{"jobName":"j","appId":1,"processorInfo":"p"}' "PowerJobException: executeType can't be empty"
 	refused "$(sed 's/"STANDALONE"/"MAP"/; s/kit.Procs$Noop/exec/' <<<"$SAVE_NOOP")" 'executeType MAP'
-	refused "$(sed 's/"API"/"FIXED_DELAY","timeExpression":"1000"/; s/kit.Procs$Noop/exec/' <<<"$SAVE_NOOP")" \
-	    'timeExpressionType FIXED_DELAY'
+	refused "$(sed 's/"API"/"FIXED_DELAY","timeExpression":"99"/; s/kit.Procs$Noop/exec/' <<<"$SAVE_NOOP")" \
+	    'from 100ms on'
 	refused "${SAVE_NOOP/\"STANDALONE\"/\"SOLO\"}" 'HttpMessageNotReadableException: JSON parse error'
 	refused "${SAVE_NOOP/\"API\"/2}" 'invalid timeExpression!'
 	refused "${SAVE_NOOP/\"API\"/\"FIXED_RATE\",\"timeExpression\":\"120001\"}" 'the rate must be less than 120000ms'

@@ -150,7 +150,8 @@ start_fails() {
 	assert_has "$(post job/add '{"name":"x","command":["x"],"colour":"red"}')" colour
 	assert_has "$(post job/add '{"name":"x","command":["x"],"time_type":"CRON","time_expr":"not cron"}')" '"error"'
 	assert_has "$(post job/add '{"name":"x","command":["x"],"execute_type":"MAP"}')" executeType
-	assert_has "$(post job/add '{"name":"x","command":["x"],"time_type":"FIXED_RATE","time_expr":"1000"}')" timeExpressionType
+	assert_has "$(post job/add '{"name":"x","command":["x"],"time_type":"FIXED_RATE","time_expr":"10"}')" '100ms'
+	assert_has "$(post job/add '{"name":"x","command":["x"],"time_type":"FIXED_RATE","time_expr":"often"}')" timeExpression
 	assert_has "$(post job/add '{"command":["x"]}')" name
 	add_job two
 	assert_eq "$(pj 'job/ls?limit=1' | jq -c '[[.jobs[].name],.more]')" '[["one"],true]'

@@ -345,6 +345,10 @@ refused_definitions(void **state)
 		struct job_spec s = rig_spec("x", t[k].type, t[k].expr);
 		int64_t id;
 
+		if (s.time_type == TIME_FIXED_RATE || s.time_type == TIME_FIXED_DELAY) { /* not of a command */
+			free(s.processor_info);
+			s.processor_info = strdup("a.B");
+		}
 		s.start_ms = t[k].start;
 		s.end_ms = t[k].end;
 		for (const struct job_field *f = job_fields; t[k].field != NULL && f->column != NULL; f++) {

@@ -1,0 +1,210 @@
+/* FIXED_RATE and FIXED_DELAY of commands. Each run is an instance of its own with a nominal time. A rate fires as a cron
+ * expression does (core_fire.c), counted from one nominal time to the next. A delay counts from the end of the run before:
+ * while an occurrence is under way its job has no trigger; the end sets it. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "job/core_int.h"
+
+#define LOOK_AGAIN_MS 1000 /* something else of the job runs, by hand or of an earlier definition */
+#define CHUNK 64
+
+bool
+interval_is(const struct job_spec *s)
+{
+	return (s->time_type == TIME_FIXED_RATE || s->time_type == TIME_FIXED_DELAY) && workers_runs_command(s);
+}
+
+int
+interval_next(const struct sched *s, const struct job *j, int64_t from_ms, int n, int64_t *out)
+{
+	int64_t step = sched_interval_ms(s), at = j->next_trigger_ms, end = job_end(&j->spec);
+	int got = 0;
+
+	if (at == 0 || n < 1)
+		return 0;
+	if (j->spec.time_type == TIME_FIXED_DELAY) { /* the next one; when the others come only their runs know */
+		out[0] = at;
+		return at > from_ms;
+	}
+	if (at <= from_ms)
+		at += ((from_ms - at) / step + 1) * step;
+	for (; got < n && at <= end; at += step)
+		out[got++] = at;
+	return got;
+}
+
+/* --- delays ------------------------------------------------------------------------------------------------------ */
+
+/* next_ms 0: none before the run that is under way ends. */
+static int
+set_trigger(struct core *c, int64_t job_id, int64_t next_ms, int64_t end_ms, struct now now, struct err *e)
+{
+	c->wrote = true;
+	if (next_ms != 0 && next_ms > end_ms) {
+		log_info("job_over", "job=%" PRId64, job_id);
+		return job_set_status(c->db, job_id, JOB_DISABLED, 0, now.at_ms, e);
+	}
+	if (next_ms != 0 && next_ms < c->next_trigger_ms)
+		c->next_trigger_ms = next_ms;
+	return job_set_next(c->db, job_id, next_ms, e);
+}
+
+/* When the last occurrence ended; NO_MS: there was none, or it has not. */
+static int
+last_end(struct core *c, int64_t job_id, int64_t *out, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "SELECT coalesce(finished_ms, 0) FROM instance WHERE job_id = ? AND nominal_ms IS NOT NULL"
+	    " ORDER BY nominal_ms DESC LIMIT 1", e);
+	int r;
+
+	stmt_i64(s, 1, job_id);
+	r = stmt_step(s, e);
+	*out = r == 1 ? stmt_col_i64(s, 0) : NO_MS;
+	stmt_reset(s);
+	return r < 0 ? -1 : 0;
+}
+
+/* Why an occurrence does not start so late; NULL: it does. */
+static const char *
+too_late(const struct job_spec *s, int64_t late_ms)
+{
+	bool none = s->misfire != NULL && strcmp(s->misfire, "none") == 0;
+
+	if (s->deadline_ms > 0 && late_ms > s->deadline_ms)
+		return "deadline";
+	if (late_ms > FIRE_GRACE_MS && (none || (s->misfire_window_ms > 0 && late_ms > s->misfire_window_ms)))
+		return "missed";
+	return NULL;
+}
+
+int
+delay_fire(struct core *c, const struct version *v, int64_t at_ms, struct now now, struct err *e)
+{
+	/* Its own: what happens to the instances may drop the version. */
+	int64_t id = v->job.id, step = sched_interval_ms(v->sched), over = job_end(&v->job.spec), ended;
+	const char *why = too_late(&v->job.spec, now.at_ms - at_ms);
+	int busy = overlap_busy(c, id, e);
+
+	if (busy < 0 || last_end(c, id, &ended, e) < 0)
+		return -1;
+	if (busy)
+		return set_trigger(c, id, now.at_ms + (step < LOOK_AGAIN_MS ? step : LOOK_AGAIN_MS), over, now, e);
+	/* An end to come is of a clock that was set back: it holds nothing up. */
+	if (ended != NO_MS && ended <= now.at_ms && ended + step > now.at_ms)
+		return set_trigger(c, id, ended + step, over, now, e);
+	if (why != NULL)
+		return skip_put(c, v, at_ms, at_ms, 1, why, now, e) < 0 ? -1 : set_trigger(c, id, now.at_ms + step, over, now, e);
+	if (fire_insert(c, v, at_ms, now, e) < 0 || (busy = overlap_busy(c, id, e)) < 0)
+		return -1;
+	/* Not busy: it ran already, before the clock was set back. */
+	return set_trigger(c, id, busy ? 0 : now.at_ms + step, over, now, e);
+}
+
+/* Its version now, if it is enabled and waits for the end of a run; 0 if not. */
+static int
+read_waiting(struct core *c, int64_t job_id, int64_t *version, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "SELECT version FROM job WHERE id = ? AND status = 1 AND next_trigger_ms IS NULL", e);
+	int r;
+
+	stmt_i64(s, 1, job_id);
+	r = stmt_step(s, e);
+	*version = r == 1 ? stmt_col_i64(s, 0) : 0;
+	stmt_reset(s);
+	return r < 0 ? -1 : 0;
+}
+
+static bool
+is_delay(const struct version *v)
+{
+	return v->sched != NULL && v->job.spec.time_type == TIME_FIXED_DELAY && interval_is(&v->job.spec);
+}
+
+int
+delay_ended(struct core *c, const struct instance *i, struct now now, struct err *e)
+{
+	struct err why = ERR_INIT;
+	const struct version *v;
+	int64_t version, next;
+
+	if (i->nominal_ms == NO_MS)
+		return 0;
+	v = job_version_get(c, i->job_id, i->job_version, &why);
+	if (v == NULL)
+		return why.code == ERR_NOTFOUND ? 0 : err_set(e, why.code, "%s", why.msg);
+	if (!is_delay(v))
+		return 0;
+	if (read_waiting(c, i->job_id, &version, e) < 0)
+		return -1;
+	if (version == 0)
+		return 0;
+	v = job_version_get(c, i->job_id, version, e);
+	if (v == NULL)
+		return -1;
+	if (!is_delay(v))
+		return 0;
+	/* An end told late makes no run late, and one to come is of a clock that was set back. */
+	next = (i->finished_ms < now.at_ms ? i->finished_ms : now.at_ms) + sched_interval_ms(v->sched);
+	return set_trigger(c, i->job_id, next < now.at_ms ? now.at_ms : next, job_end(&v->job.spec), now, e);
+}
+
+/* --- a clock that was set back ----------------------------------------------------------------------------------- */
+
+struct ahead {
+	int64_t id, version, next_ms;
+};
+
+static int
+read_ahead(struct core *c, int64_t after_id, int64_t now_ms, struct ahead *a, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "SELECT j.id, j.version, j.next_trigger_ms FROM job j JOIN job_version v ON v.job_id = j.id"
+	    " AND v.version = j.version WHERE j.id > ?1 AND j.status = 1 AND j.next_trigger_ms > ?2 AND v.time_type IN (3, 4)"
+	    " ORDER BY j.id LIMIT ?3", e);
+	int n = 0, r = 0;
+
+	stmt_i64(s, 1, after_id);
+	stmt_i64(s, 2, now_ms);
+	stmt_i64(s, 3, CHUNK);
+	while (n < CHUNK && (r = stmt_step(s, e)) == 1)
+		a[n++] = (struct ahead){ stmt_col_i64(s, 0), stmt_col_i64(s, 1), stmt_col_i64(s, 2) };
+	stmt_reset(s);
+	return r < 0 ? -1 : n;
+}
+
+/* The time between two runs does not grow by what the clock was set back. */
+static int
+pull(struct core *c, const struct ahead *a, struct now now, struct err *e)
+{
+	const struct version *v = job_version_get(c, a->id, a->version, e);
+	int64_t next;
+
+	if (v == NULL)
+		return -1;
+	if (!interval_is(&v->job.spec))
+		return 0;
+	next = job_next_after(v->sched, &v->job.spec, now.at_ms);
+	if (next == 0 || next >= a->next_ms)
+		return 0;
+	log_info("trigger_moved", "job=%" PRId64 " from_ms=%" PRId64 " to_ms=%" PRId64, a->id, a->next_ms, next);
+	return job_set_next(c->db, a->id, next, e);
+}
+
+int
+interval_rewind(struct core *c, struct now now, struct err *e)
+{
+	struct ahead a[CHUNK];
+	int64_t after = 0;
+	int n;
+
+	do {
+		n = read_ahead(c, after, now.at_ms, a, e);
+		for (int i = 0; i < n; i++) {
+			if (pull(c, &a[i], now, e) < 0)
+				return -1;
+			after = a[i].id;
+		}
+	} while (n == CHUNK);
+	return n < 0 ? -1 : 0;
+}
