@@ -33,9 +33,11 @@ job_conditions(struct call *c, struct job_condition q[4], int *n, struct err *e)
 	const struct json_t *keyword = js_get(c->body, "keyword");
 	const char *text = keyword == NULL ? NULL : js_text(keyword);
 
+	*n = 0;
 	if (openapi_app(c, &app_id, e) != 0 || js_i64(c->body, "jobId", 0, &job_id, e) != 0)
 		return -1;
-	*n = 0;
+	if (keyword != NULL && text == NULL)
+		return err_set(e, ERR_DATA, "keyword must be a text");
 	q[(*n)++] = (struct job_condition){ .filter = job_filter_find("appIdEq"), .number = app_id };
 	q[(*n)++] = (struct job_condition){ .filter = job_filter_find("statusIn"), .codes = kept, .n_codes = 2 };
 	if (job_id != 0)

@@ -48,6 +48,8 @@ take_java_object(const struct json_t *o, const struct job_field *f, const struct
 
 	if (v == NULL && old != NULL)
 		return jobfield_set_copy(s, f, jobfield_get_text(old, f), e);
+	if (v != NULL && !js_is_object(v))
+		return err_set(e, ERR_DATA, "%s must be an object", ob->member);
 	for (int i = 0; v != NULL && ob->all_needed && i < 3; i++)
 		if (js_get(v, ob->part[i]) == NULL)
 			return err_set(e, ERR_DATA, "illegal alarm config!");

@@ -19,6 +19,7 @@ struct logsource { /* a spool of a worker */
 struct logfile {
 	struct logfile *next;    /* of its bucket */
 	int64_t id;              /* the instance */
+	int64_t app_id;          /* its app; 0: not looked at yet */
 	int fd;                  /* -1: not there yet */
 	int64_t length;          /* with this turn's appends */
 	int64_t committed;

@@ -18,6 +18,7 @@
 #define BUCKETS 1024
 #define OPEN_MAX 512
 #define DOOMED_MAX 512
+#define SAY_AGAIN_MS 60000
 #define GRACE_PJ_MS 30000   /* after the end, and the last that came: bytes that the worker counted and that do not come */
 #define GRACE_JAVA_MS 10000 /* a Java worker sends its logs every 5 s and does not count them */
 
@@ -31,6 +32,7 @@ struct logstore {
 	int64_t bytes, event_bytes, committed_bytes;
 	int64_t doomed[DOOMED_MAX]; /* to be unlinked with the commit */
 	int n_doomed, event_doomed;
+	int64_t foreign_said_ms;    /* 0: never */
 	int64_t stamp_sec;          /* of stamp */
 	char stamp[32];
 };
@@ -176,13 +178,14 @@ put_entry(struct logstore *l, struct logfile *f, const char *worker, const struc
 
 /* The log of an instance that never was (or is gone) is not taken: 1. */
 static int
-is_unknown(struct logstore *l, const struct logfile *f, struct err *e)
+is_unknown(struct logstore *l, struct logfile *f, struct err *e)
 {
 	struct instance i;
 
-	if (f->length > 0 || f->pending.len > 0)
+	if (f->app_id != 0)
 		return 0;
 	if (instance_get(l->server->db, f->id, &i, e) == 0) {
+		f->app_id = i.app_id;
 		instance_fini(&i);
 		return 0;
 	}
@@ -190,6 +193,22 @@ is_unknown(struct logstore *l, const struct logfile *f, struct err *e)
 		return -1;
 	err_clear(e);
 	return 1;
+}
+
+/* Lines from a worker of another app. One that no app knows may be ours, after a start of the server. */
+static bool
+is_foreign(struct logstore *l, const struct logfile *f, const char *worker)
+{
+	struct workers *all = core_workers(l->server->core);
+	int64_t now_ms = server_now(l->server).mono_ms;
+
+	if (workers_find(all, f->app_id, worker) != NULL || !workers_is_elsewhere(all, f->app_id, worker))
+		return false;
+	if (l->foreign_said_ms == 0 || now_ms - l->foreign_said_ms > SAY_AGAIN_MS) {
+		log_warn("log_foreign", "instance=%lld worker=%s app=%lld", (long long)f->id, log_q(worker), (long long)f->app_id);
+		l->foreign_said_ms = now_ms;
+	}
+	return true;
 }
 
 static int
@@ -207,6 +226,8 @@ append_entry(struct logstore *l, const char *worker, const struct log_entry *x, 
 	unknown = is_unknown(l, f, e);
 	if (unknown != 0)
 		return unknown < 0 ? -1 : 0;
+	if (is_foreign(l, f, worker))
+		return 0;
 	if (touch(l, f, e) != 0)
 		return -1;
 	if (x->spool != NULL && x->spool[0] != '\0') {

@@ -41,7 +41,20 @@ answer(struct message *m)
 		http_reply(m->req, 200, "application/json", &m->out);
 }
 
-/* A Java worker gets Java's words; a pj worker also reads why. */
+/* A header takes no control characters. */
+static void
+put_why(struct http_req *req, const char *text)
+{
+	char line[ERR_MSG_SIZE];
+
+	snprintf(line, sizeof line, "%s", text);
+	for (char *p = line; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || (unsigned char)*p >= 0x7f)
+			*p = '?';
+	http_reply_header(req, "X-PJ-Error", line);
+}
+
+/* A Java worker gets Java's words, and a header for who looks with curl; a pj worker also reads why. */
 static void
 answer_failure(struct message *m, const struct err *e)
 {
@@ -49,6 +62,7 @@ answer_failure(struct message *m, const struct err *e)
 	struct buf out = BUF_INIT;
 
 	if (!m->ask_failure && !m->is_signed) {
+		put_why(m->req, e->msg);
 		http_reply_text(m->req, 500, NULL, "Internal Server Error");
 		return;
 	}

@@ -77,6 +77,15 @@ workers_find(struct workers *w, int64_t app_id, const char *address)
 	return i < w->n && w->w[i]->app_id == app_id && strcmp(w->w[i]->address, address) == 0 ? w->w[i] : NULL;
 }
 
+bool
+workers_is_elsewhere(const struct workers *w, int64_t app_id, const char *address)
+{
+	for (int i = 0; i < w->n; i++)
+		if (w->w[i]->app_id != app_id && strcmp(w->w[i]->address, address) == 0)
+			return true;
+	return false;
+}
+
 static int
 nomem(struct err *e)
 {

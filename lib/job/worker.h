@@ -51,6 +51,8 @@ void workers_free(struct workers *w);
 void workers_set_timeout(struct workers *w, int64_t timeout_ms);
 int workers_beat(struct workers *w, const struct heartbeat *hb, struct now now, struct err *e);
 struct worker *workers_find(struct workers *w, int64_t app_id, const char *address); /* NULL; alive or not */
+/* Is a worker of this address known in another app than this? Looks at all: for what is rare. */
+bool workers_is_elsewhere(const struct workers *w, int64_t app_id, const char *address);
 bool workers_has_room(const struct worker *x, struct now now); /* not overloaded, not avoided, a slot free; not: alive */
 bool workers_alive(const struct workers *w, const struct worker *x, struct now now);
 void workers_shift(struct workers *w, int64_t stall_ms); /* a stall of the loop is nobody's silence */
