@@ -129,7 +129,7 @@ delay_ended(struct core *c, const struct instance *i, struct now now, struct err
 	const struct version *v;
 	int64_t version, next;
 
-	if (i->nominal_ms == NO_MS)
+	if (i->nominal_ms == NO_MS || !i->lone) /* fire_insert makes all of a delay lone */
 		return 0;
 	v = job_version_get(c, i->job_id, i->job_version, &why);
 	if (v == NULL)
