@@ -7,7 +7,7 @@
 
 #define COLUMNS "id, app_id, job_id, job_version, nominal_ms, status, due_ms, attempt, running_times, retries_left, worker, " \
 	"job_params, instance_params, expected_ms, actual_ms, finished_ms, stop_ms, result, exit_code, signal, log_length, " \
-	"wf_instance_id, created_ms, modified_ms"
+	"wf_instance_id, created_ms, modified_ms, lone"
 
 static int
 copy_text(char **out, const char *text)
@@ -58,6 +58,7 @@ from_row(struct stmt *s, struct instance *out, struct err *e)
 	out->wf_instance_id = stmt_col_i64_or(s, 21, 0);
 	out->created_ms = stmt_col_i64(s, 22);
 	out->modified_ms = stmt_col_i64(s, 23);
+	out->lone = stmt_col_i64_or(s, 24, 0) != 0;
 	if (copy_text(&out->worker, stmt_col_text(s, 10)) < 0 || copy_text(&out->job_params, stmt_col_text(s, 11)) < 0 ||
 	    copy_text(&out->instance_params, stmt_col_text(s, 12)) < 0 || copy_text(&out->result, stmt_col_text(s, 17)) < 0) {
 		instance_fini(out);

@@ -44,8 +44,8 @@ struct instance {
 	int64_t signal;    /* 0 none */
 	int64_t log_length; /* -1 unknown */
 	int64_t wf_instance_id;
-	int64_t deadline_ms; /* this and lone: as instance_insert is given them; not read back */
-	bool lone;
+	int64_t deadline_ms; /* as instance_insert is given it; not read back */
+	bool lone;           /* others of its job have to look at it: see overlap, FIXED_DELAY */
 	int64_t created_ms, modified_ms;
 };
 
