@@ -22,7 +22,7 @@ column() { awk -v c="$1" '{ print $c }' "$root/rates" | median; }
 slowest=$(awk '$1 == "next" { rate = $2 + 0; if (least == "" || rate < least) { least = rate
     $1 = $2 = $3 = ""; sub(/^ */, ""); name = $0 } } END { print name }' "$root/out")
 # The expressions of six fields without ||, but for the one that never fires.
-sed -n 's/^next *\([0-9]*\)\/s *\([A-Za-z_/]*\) *\([^{|]* [^{|]* [^{|]* [^{|]* [^{|]* [^{|]*\)$/\1\t\2\t\3/p' "$root/out" |
+awk -v OFS='\t' '$1 == "next" && NF == 9 && !/[{|]/ { print $2 + 0 "", $3, $4 " " $5 " " $6 " " $7 " " $8 " " $9 }' "$root/out" |
     grep -v ' 30 2 ' >"$root/crons"
 utils=none
 if awk -F '\t' -v OFS='\t' '{ print $3, $2, "1767225600000" }' "$root/crons" |
