@@ -61,6 +61,18 @@ paced(struct core *c, int64_t job_id, const struct job_spec *s, int64_t at_ms, s
 	return r < 0 ? -1 : 0;
 }
 
+static int
+wait_in_queue(struct core *c, const struct instance *i, struct err *e)
+{
+	struct action changed = { .kind = ACTION_CHANGED, .instance_id = i->id };
+
+	if (instance_insert(c->db, i, e) < 0)
+		return -1;
+	if (i->deadline_ms != NO_MS)
+		late_note(c, i->deadline_ms);
+	return core_push(c, &changed, e) < 0 ? -1 : queue_note(c, i->app_id, i->due_ms, i->id, e);
+}
+
 int
 fire_insert(struct core *c, const struct version *v, int64_t at_ms, struct now now, struct err *e)
 {
@@ -70,22 +82,23 @@ fire_insert(struct core *c, const struct version *v, int64_t at_ms, struct now n
 		.retries_left = s->instance_retry_num, .exit_code = -1, .log_length = -1, .created_ms = now.at_ms,
 		.modified_ms = now.at_ms, .lone = overlap_of(s) != OVERLAP_ALLOW || s->time_type == TIME_FIXED_DELAY,
 		.deadline_ms = s->deadline_ms > 0 ? at_ms + s->deadline_ms : NO_MS };
-	struct action changed = { .kind = ACTION_CHANGED, .instance_id = i.id };
 	struct err why = ERR_INIT;
+	int r;
 
 	if (paced(c, i.job_id, s, at_ms, now, &i.due_ms, e) < 0)
 		return -1;
 	i.expected_ms = i.due_ms;
-	if (instance_insert(c->db, &i, &why) < 0) {
-		if (why.code != ERR_CONFLICT)
-			return err_set(e, why.code, "%s", why.msg);
-		/* It ran already: the clock went back, and the job was enabled or edited then. Once is enough. */
-		log_info("occurrence_ran", "job=%" PRId64 " nominal_ms=%" PRId64, i.job_id, at_ms);
+	r = queue_pass(c, &i, now, &why);
+	if (r == 0)
+		r = wait_in_queue(c, &i, &why);
+	instance_fini(&i);
+	if (r >= 0)
 		return 0;
-	}
-	if (i.deadline_ms != NO_MS)
-		late_note(c, i.deadline_ms);
-	return core_push(c, &changed, e) < 0 ? -1 : queue_note(c, i.app_id, i.due_ms, i.id, e);
+	if (why.code != ERR_CONFLICT)
+		return err_set(e, why.code, "%s", why.msg);
+	/* It ran already: the clock went back, and the job was enabled or edited then. Once is enough. */
+	log_info("occurrence_ran", "job=%" PRId64 " nominal_ms=%" PRId64, v->job.id, at_ms);
+	return 0;
 }
 
 /* --- of several that are past, which run -------------------------------------------------------------------------- */

@@ -134,6 +134,9 @@ int64_t live_assigned(struct core *c, const char *address);
 /* core_queue.c: waiting instances */
 struct queue *queue_of(struct core *c, int64_t app_id, struct err *e);
 int queue_note(struct core *c, int64_t app_id, int64_t due_ms, int64_t id, struct err *e); /* a row came into it */
+/* Gives an instance that has no row yet to a worker at once, so that it gets the row with that. 1: it is in the rows (also
+ * when it was refused); 0: it has to wait, insert it; -1. The caller's to free in any case. */
+int queue_pass(struct core *c, struct instance *i, struct now now, struct err *e);
 void queue_bell(struct core *c, int64_t app_id); /* there may be room now */
 int queue_load(struct core *c, struct err *e);
 int queue_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e);

@@ -45,26 +45,22 @@ move_get(struct core *c, int64_t instance_id, struct instance *i, struct attempt
 	return 0;
 }
 
-/* In memory of the caller; the row is written by who knows that all members are right. */
-static int
-set_status(struct core *c, struct instance *i, enum instance_status to, struct now now, struct err *e)
+/* A new one gets its row here: ERR_CONFLICT when (job, nominal) is there. */
+int
+move_instance(struct core *c, struct instance *i, enum instance_status to, struct now now, struct err *e)
 {
 	struct action changed = { .kind = ACTION_CHANGED, .instance_id = i->id, .attempt = i->attempt };
+	bool is_new = i->is_new;
 
 	if (!state_may_move(i->status, to))
 		return err_set(e, ERR_INTERNAL, "instance %" PRId64 " cannot go from %s to %s", i->id, state_name(i->status),
 		    state_name(to));
 	i->status = to;
 	i->modified_ms = now.at_ms;
-	return core_push(c, &changed, e);
-}
-
-int
-move_instance(struct core *c, struct instance *i, enum instance_status to, struct now now, struct err *e)
-{
-	if (set_status(c, i, to, now, e) < 0)
+	i->is_new = false;
+	if ((is_new ? instance_insert(c->db, i, e) : instance_update(c->db, i, e)) < 0)
 		return -1;
-	return instance_update(c->db, i, e);
+	return core_push(c, &changed, e);
 }
 
 int

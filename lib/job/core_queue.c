@@ -149,8 +149,8 @@ open_attempt(struct core *c, struct instance *i, const struct worker *x, struct 
 	i->actual_ms = now.at_ms;
 	i->exit_code = i->log_length = -1;
 	i->signal = 0;
-	if (core_touch(c, i->id, e) < 0 || attempt_insert(c->db, &a, e) < 0 ||
-	    move_instance(c, i, INSTANCE_SENT, now, e) < 0 || (l = live_add(c, &a, i->app_id, now, e)) == NULL)
+	if (core_touch(c, i->id, e) < 0 || move_instance(c, i, INSTANCE_SENT, now, e) < 0 ||
+	    attempt_insert(c->db, &a, e) < 0 || (l = live_add(c, &a, i->app_id, now, e)) == NULL)
 		return -1;
 	return live_send(c, l, now, e);
 }
@@ -225,6 +225,24 @@ dispatch_row(struct core *c, const struct row *r, struct now now, enum dispatch 
 		err_set(e, why.code, "%s", why.msg);
 	instance_fini(&i);
 	return rc;
+}
+
+/* Not in a burst, which is recorded first, and not past those that wait. */
+int
+queue_pass(struct core *c, struct instance *i, struct now now, struct err *e)
+{
+	struct queue *q = queue_of(c, i->app_id, e);
+	enum dispatch d;
+
+	if (q == NULL)
+		return -1;
+	if (c->fired_only > 0 || i->lone || i->due_ms > now.at_ms || q->closed || q->n_blocked > 0 ||
+	    q->retry_at != INT64_MAX || q->next_due_ms <= now.at_ms)
+		return 0;
+	i->is_new = true;
+	if (dispatch(c, i, false, now, &d, e) < 0)
+		return -1;
+	return d == DISPATCH_DONE;
 }
 
 /* --- a turn ------------------------------------------------------------------------------------------------------ */

@@ -47,6 +47,7 @@ struct instance {
 	int64_t deadline_ms; /* as instance_insert is given it; not read back */
 	bool lone;           /* others of its job have to look at it: see overlap, FIXED_DELAY */
 	int64_t created_ms, modified_ms;
+	bool is_new; /* the core's: it has no row yet */
 };
 
 struct attempt {
