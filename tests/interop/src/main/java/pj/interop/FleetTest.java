@@ -1,211 +1,278 @@
 package pj.interop;
 
-import static pj.interop.ClientTest.data;
-import static pj.interop.ClientTest.equal;
-import static pj.interop.ClientTest.holds;
-import static pj.interop.ClientTest.job;
-import static pj.interop.ClientTest.test;
-import static pj.interop.ClientTest.waitFor;
-import static pj.interop.ClientTest.waitUntil;
+import static pj.interop.Check.data;
+import static pj.interop.Check.equal;
+import static pj.interop.Check.holds;
+import static pj.interop.Check.refused;
+import static pj.interop.Check.until;
+import static pj.interop.Site.job;
+import static pj.interop.Site.timed;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.stream.Collectors;
 import tech.powerjob.client.PowerJobClient;
 import tech.powerjob.common.enums.DispatchStrategy;
 import tech.powerjob.common.enums.ExecuteType;
-import tech.powerjob.common.enums.InstanceStatus;
 import tech.powerjob.common.enums.TimeExpressionType;
 import tech.powerjob.common.request.http.SaveJobInfoRequest;
 import tech.powerjob.common.request.query.InstancePageQuery;
-import tech.powerjob.common.request.query.JobInfoQuery;
 import tech.powerjob.common.response.InstanceInfoDTO;
-import tech.powerjob.common.response.JobInfoDTO;
 import tech.powerjob.common.response.PageResult;
 
-/** Two real Java workers, A and B (tag "tb"), on pj-serverd. What takes a Java tracker long is started first, looked at last. */
+/** Execute types, time types, retries, limits, choice of workers, on two real Java workers: A, tagged "ta", and B, "tb". */
 final class FleetTest {
+    private final Site s;
     private final PowerJobClient c;
-    private final Path dir;
-    private long broadcast, mapReduce, mapReduce2, map, rateJob, delayJob, daily;
+    private final boolean slow;
 
-    FleetTest(PowerJobClient client, Path workdir) {
-        c = client;
-        dir = workdir;
+    FleetTest(Site site, boolean withSlow) {
+        s = site;
+        c = site.client;
+        slow = withSlow;
     }
 
-    private Path witness(String name) {
-        return dir.resolve("witness-" + name);
+    void add(Tap tap) {
+        tap.test("a broadcast runs on both workers", this::broadcast);
+        tap.test("a map-reduce and a map run all their tasks", this::maps);
+        tap.test("a second-level job of 100 ms runs ten times a second and ends with disableJob", this::rate);
+        tap.test("a fixed delay and a daily interval run", this::delayAndDaily);
+        tap.test("a cron job of every second fires every second", this::cron);
+        tap.test("taskRetryNum: the worker runs a failing task again", this::taskRetries);
+        tap.test("instanceRetryNum: the instance runs again, after its delay", this::instanceRetries);
+        tap.test("a worker is designated by its tag and by its address", this::designated);
+        tap.test("stopInstance is STOPPED at once and stays so", this::stop);
+        tap.test("a time limit ends a run", this::limit);
+        tap.test("maxInstanceNum refuses one too many", this::tooMany);
     }
 
-    private List<String> lines(String name) throws Exception {
-        return Files.exists(witness(name)) ? Files.readAllLines(witness(name)) : Collections.emptyList();
-    }
+    /** On A and B: other tests' workers come and go. */
+    private SaveJobInfoRequest both(String name, String processor, ExecuteType type) {
+        SaveJobInfoRequest r = s.witnessed(name, processor, type);
 
-    private SaveJobInfoRequest witnessed(String name, String processor, ExecuteType type) {
-        SaveJobInfoRequest r = job(name, processor);
-        r.setExecuteType(type);
-        r.setJobParams(witness(name).toString());
+        r.setDesignatedWorkers("ta,tb");
         return r;
     }
 
-    private static SaveJobInfoRequest timed(SaveJobInfoRequest r, TimeExpressionType type, String expression) {
-        r.setTimeExpressionType(type);
-        r.setTimeExpression(expression);
-        return r;
+    private void broadcast() throws Exception {
+        long i = s.start(both("broadcast", "Everywhere", ExecuteType.BROADCAST));
+
+        s.ends(Site.SUCCEED, i, 90, "broadcast");
+        equal("post 2", s.result(i), "result");
+        equal(Arrays.asList("A", "B"), s.distinct("broadcast", 0), "workers");
+        equal(2, s.lines("broadcast").size(), "runs");
+        equal(1L, s.info(i).getRunningTimes(), "runningTimes");
     }
 
-    /** The processor's file names the workers that ran it. */
-    private List<String> workers(String name) throws Exception {
-        return lines(name).stream().map(l -> l.split(" ")[0]).distinct().sorted().collect(Collectors.toList());
+    private void maps() throws Exception {
+        long one = s.start(both("map-reduce", "SplitSum", ExecuteType.MAP_REDUCE));
+        long two = s.start(both("map-reduce-2", "SplitSum", ExecuteType.MAP_REDUCE));
+        long map = s.start(both("map", "Split", ExecuteType.MAP));
+
+        /* The Java tracker may lose a success (see Procs.work): of two map-reduces one has to end here. */
+        until(() -> s.status(one) == Site.SUCCEED || s.status(two) == Site.SUCCEED, 100, "the end of a map-reduce");
+        long done = s.status(one) == Site.SUCCEED ? one : two;
+        equal("reduced 11", s.result(done), "result");
+        equal(1, s.attempts(done).size(), "attempts");
+        for (String name : Arrays.asList("map-reduce", "map-reduce-2", "map")) {
+            until(() -> s.lines(name).size() >= 10, 60, "tasks of " + name);
+            equal(10, s.distinct(name, 2).size(), "distinct tasks of " + name);
+        }
+        if (!slow) { /* its end may take the Java tracker two minutes more: not waited for */
+            holds(s.status(map) == Site.RUNNING || s.status(map) == Site.SUCCEED, "status " + s.status(map));
+            return;
+        }
+        for (long i : new long[] {one, two}) {
+            s.ends(Site.SUCCEED, i, 240, "map-reduce");
+        }
+        s.ends(Site.SUCCEED, map, 240, "map");
+        equal("total:11,succeed:11,failed:0", s.result(map), "result of the map");
     }
 
-    private boolean succeeded(long instance) throws Exception {
-        return data(c.fetchInstanceStatus(instance)) == InstanceStatus.SUCCEED.getV();
+    private InstanceInfoDTO only(long job) {
+        InstancePageQuery q = new InstancePageQuery();
+
+        q.setJobIdEq(job);
+        q.setSortBy("id");
+        PageResult<InstanceInfoDTO> page = data(c.queryInstanceInfo(q));
+        equal(1L, page.getTotalItems(), "instances of a second-level job");
+        return page.getData().get(0);
     }
 
-    void start() throws Exception {
-        broadcast = data(c.runJob(data(c.saveJob(witnessed("broadcast", "Everywhere", ExecuteType.BROADCAST)))));
-        mapReduce = data(c.runJob(data(c.saveJob(witnessed("map-reduce", "SplitSum", ExecuteType.MAP_REDUCE)))));
-        mapReduce2 = data(c.runJob(data(c.saveJob(witnessed("map-reduce-2", "SplitSum", ExecuteType.MAP_REDUCE)))));
-        map = data(c.runJob(data(c.saveJob(witnessed("map", "Split", ExecuteType.MAP)))));
-        rateJob = data(c.saveJob(timed(witnessed("rate", "Witness", ExecuteType.STANDALONE), TimeExpressionType.FIXED_RATE, "100")));
-        delayJob = data(c.saveJob(timed(witnessed("delay", "Witness", ExecuteType.STANDALONE), TimeExpressionType.FIXED_DELAY, "500")));
-        daily = data(c.saveJob(timed(witnessed("daily", "Witness", ExecuteType.STANDALONE), TimeExpressionType.DAILY_TIME_INTERVAL,
-            "{\"interval\":2,\"startTimeOfDay\":\"00:00:00\",\"endTimeOfDay\":\"23:59:59\",\"intervalUnit\":\"SECONDS\"}")));
+    private void rate() throws Exception {
+        long seconds = slow ? 30 : 6;
+        long id = s.save(timed(s.witnessed("rate", "Witness", ExecuteType.STANDALONE), TimeExpressionType.FIXED_RATE, "100"));
+
+        until(() -> s.lines("rate").size() > 0, 60, "the first run");
+        Thread.sleep(seconds * 1000);
+        InstanceInfoDTO i = only(id);
+        equal(Site.RUNNING, i.getStatus(), "status while it runs");
+        data(c.disableJob(id));
+        long ran = System.currentTimeMillis() - Long.parseLong(s.column("rate", 1).get(0));
+        equal(Site.STOPPED, s.status(i.getInstanceId()), "status as soon as it is disabled");
+        Thread.sleep(2000);
+        int n = s.lines("rate").size();
+        /* How often is the worker's matter, which has just started: on a busy machine it does less. */
+        holds(n >= ran / 100 * (slow ? 6 : 2) / 10 && n <= ran / 100 * 11 / 10 + 20, n + " runs in " + ran + " ms");
+        Thread.sleep(2000);
+        equal(n, s.lines("rate").size(), "runs after it was disabled");
+        i = only(id);
+        equal("stopped by user", i.getResult(), "result");
+        holds(i.getFinishedTime() != null, "finishedTime");
+        /* The worker reports how often it ran each 5 s; the first of two is there even with the last one lost. */
+        holds(i.getRunningTimes() >= (slow ? n / 2 : 1) && i.getRunningTimes() <= n + 10,
+            "runningTimes " + i.getRunningTimes() + " of " + n);
+        equal(1, s.attempts(i.getInstanceId()).size(), "attempts");
+        equal("stopped@" + i.getTaskTrackerAddress(), s.attempts(i.getInstanceId()).get(0), "the attempt");
+        equal(2, data(c.fetchJob(id)).getStatus(), "the job's status");
     }
 
-    void check() {
-        test("copyJob, exportJob, queryJob, queryInstanceInfo", () -> {
-            long copy = data(c.copyJob(rateJob));
-            data(c.disableJob(copy));
-            SaveJobInfoRequest e = data(c.exportJob(copy));
-            holds(e.getId() == null && e.getJobName().startsWith("rate_COPY_EXPORT_"), "exported: " + e);
-            equal(TimeExpressionType.FIXED_RATE, e.getTimeExpressionType(), "timeExpressionType");
-            data(c.deleteJob(copy));
-            List<JobInfoDTO> found = data(c.queryJob(new JobInfoQuery().setJobNameLike("rate").setStatusIn(Arrays.asList(1))));
-            equal(1, found.size(), "queryJob");
-            equal(rateJob, found.get(0).getId(), "id");
-            InstancePageQuery q = new InstancePageQuery();
-            q.setJobIdEq(rateJob);
-            q.setStatusIn(Arrays.asList(InstanceStatus.RUNNING.getV()));
-            q.setSortBy("id");
-            PageResult<InstanceInfoDTO> page = data(c.queryInstanceInfo(q));
-            equal(1L, page.getTotalItems(), "one live instance of a second-level job");
-            holds(page.getData().get(0).getRunningTimes() > 10, "runningTimes " + page.getData().get(0).getRunningTimes());
-            return null;
-        });
-        test("a second-level job of 100 ms runs ten times a second and ends with disableJob", () -> {
-            long seconds = (System.currentTimeMillis() - Long.parseLong(lines("rate").get(0).split(" ")[1])) / 1000;
-            int n = lines("rate").size();
-            holds(seconds >= 5 && n >= seconds * 8 && n <= seconds * 11 + 11, n + " runs in " + seconds + " s");
-            data(c.disableJob(rateJob));
-            Thread.sleep(2000);
-            n = lines("rate").size();
-            Thread.sleep(2000);
-            equal(n, lines("rate").size(), "runs after it was disabled");
-            InstancePageQuery q = new InstancePageQuery();
-            q.setJobIdEq(rateJob);
-            for (InstanceInfoDTO i : data(c.queryInstanceInfo(q)).getData()) {
-                equal(InstanceStatus.STOPPED.getV(), i.getStatus(), "status of " + i.getInstanceId());
-            }
-            return null;
-        });
-        test("a fixed delay and a daily interval run", () -> {
-            holds(lines("delay").size() >= 5, lines("delay").size() + " runs of the delay");
-            holds(lines("daily").size() >= 3, lines("daily").size() + " runs of the daily interval");
-            data(c.deleteJob(delayJob));
-            data(c.disableJob(daily));
-            return null;
-        });
-        test("a worker is designated by its tag", () -> {
-            SaveJobInfoRequest r = witnessed("tagged", "Witness", ExecuteType.STANDALONE);
-            r.setDesignatedWorkers("tb");
-            long id = data(c.saveJob(r));
-            for (int i = 0; i < 3; i++) {
-                equal(InstanceStatus.SUCCEED.getV(), waitFor(c, data(c.runJob(id)), 20), "status");
-            }
-            equal(Arrays.asList("B"), workers("tagged"), "workers");
-            r = witnessed("tagged-none", "Witness", ExecuteType.STANDALONE);
-            r.setDesignatedWorkers("nobody");
-            long i = data(c.runJob(data(c.saveJob(r))));
-            equal(InstanceStatus.FAILED.getV(), waitFor(c, i, 20), "status");
-            equal("no worker available", data(c.fetchInstanceInfo(i)).getResult(), "result");
-            return null;
-        });
-        test("a broadcast runs on both workers", () -> {
-            equal(InstanceStatus.SUCCEED.getV(), waitFor(c, broadcast, 60), "status");
-            equal("post 2", data(c.fetchInstanceInfo(broadcast)).getResult(), "result");
-            equal(Arrays.asList("A", "B"), workers("broadcast"), "workers");
-            return null;
-        });
-        test("a map-reduce and a map run all their tasks", () -> {
-            /* The Java tracker may lose a success (see Procs.work): of two map-reduces one has to end here. */
-            waitUntil(() -> succeeded(mapReduce) || succeeded(mapReduce2), 90, "status of the map-reduces");
-            long done = succeeded(mapReduce) ? mapReduce : mapReduce2;
-            equal("reduced 11", data(c.fetchInstanceInfo(done)).getResult(), "result");
-            for (String name : Arrays.asList("map-reduce", "map-reduce-2", "map")) {
-                waitUntil(() -> lines(name).size() >= 10, 60, "tasks of " + name);
-                equal(10L, lines(name).stream().map(l -> l.split(" ")[2]).distinct().count(), "distinct tasks of " + name);
-            }
-            /* Its end may take the Java tracker two minutes more (a lost success): not waited for. */
-            int status = data(c.fetchInstanceStatus(map));
-            holds(status == InstanceStatus.RUNNING.getV() || status == InstanceStatus.SUCCEED.getV(), "status " + status);
-            return null;
-        });
-        test("pj-serverd is killed in mid-run: the result arrives and counts once", () -> {
-            long i = data(c.runJob(data(c.saveJob(job("sleep-kill", "Sleep"))), "6000", 0));
-            Thread.sleep(1500);
-            equal(0, new ProcessBuilder("sh", dir.resolve("restart").toString()).inheritIO().start().waitFor(), "restart");
-            equal(InstanceStatus.SUCCEED.getV(), waitFor(c, i, 60), "status");
-            equal("slept", data(c.fetchInstanceInfo(i)).getResult(), "result");
-            equal(1L, data(c.fetchInstanceInfo(i)).getRunningTimes(), "runningTimes");
-            return null;
-        });
-        test("a time limit ends a run", () -> {
-            SaveJobInfoRequest r = job("limit", "Sleep");
-            r.setInstanceTimeLimit(2000L);
-            long i = data(c.runJob(data(c.saveJob(r)), "30000", 0));
-            equal(InstanceStatus.FAILED.getV(), waitFor(c, i, 20), "status");
-            holds(data(c.fetchInstanceInfo(i)).getResult().startsWith("instance execute timeout"),
-                data(c.fetchInstanceInfo(i)).getResult());
-            return null;
-        });
+    private void delayAndDaily() throws Exception {
+        long delay = s.save(timed(s.witnessed("delay", "Witness", ExecuteType.STANDALONE), TimeExpressionType.FIXED_DELAY, "500"));
+        long daily = s.save(timed(s.witnessed("daily", "Witness", ExecuteType.STANDALONE),
+            TimeExpressionType.DAILY_TIME_INTERVAL, "{\"interval\":2,\"startTimeOfDay\":\"00:00:00\","
+            + "\"endTimeOfDay\":\"23:59:59\",\"intervalUnit\":\"SECONDS\"}"));
+
+        until(() -> s.lines("delay").size() >= 3, 90, "runs of the delay");
+        until(() -> s.lines("daily").size() >= 3, 30, "runs of the daily interval");
+        data(c.deleteJob(delay));
+        data(c.disableJob(daily));
+        equal(Site.STOPPED, only(delay).getStatus(), "status of the delay's instance");
     }
 
-    /** What takes long: for `make interop` only. */
-    void checkLong() {
-        test("a map ends", () -> {
-            equal(InstanceStatus.SUCCEED.getV(), waitFor(c, map, 200), "status");
-            holds(data(c.fetchInstanceInfo(map)).getResult().startsWith("total:11,succeed:11"), "result");
-            return null;
-        });
-        test("a worker killed in mid-run: its silence ends the instance, and a retry goes elsewhere", () -> {
-            SaveJobInfoRequest r = job("lost", "Sleep");
-            r.setDesignatedWorkers("tb");
-            long failing = data(c.runJob(data(c.saveJob(r)), "600000", 0));
-            r = job("lost-retried", "Sleep");
-            r.setInstanceRetryNum(1);
-            r.setDispatchStrategy(DispatchStrategy.SPECIFY);
-            r.setDispatchStrategyConfig("tagEquals:tb");
-            long retried = data(c.runJob(data(c.saveJob(r)), "45000", 0));
-            while (data(c.fetchInstanceStatus(failing)) != InstanceStatus.RUNNING.getV()
-                || data(c.fetchInstanceStatus(retried)) != InstanceStatus.RUNNING.getV()) {
-                Thread.sleep(100);
-            }
-            String b = data(c.fetchInstanceInfo(retried)).getTaskTrackerAddress();
-            equal(b, data(c.fetchInstanceInfo(failing)).getTaskTrackerAddress(), "both are on B");
-            long pid = Long.parseLong(new String(Files.readAllBytes(dir.resolve("worker-B.pid"))).trim());
-            holds(ProcessHandle.of(pid).get().destroyForcibly(), "kill");
-            equal(InstanceStatus.FAILED.getV(), waitFor(c, failing, 60), "status");
-            equal("worker report timeout, maybe TaskTracker down", data(c.fetchInstanceInfo(failing)).getResult(), "result");
-            equal(InstanceStatus.SUCCEED.getV(), waitFor(c, retried, 120), "status of the retried one");
-            holds(!b.equals(data(c.fetchInstanceInfo(retried)).getTaskTrackerAddress()), "it ran elsewhere");
-            equal(2L, data(c.fetchInstanceInfo(retried)).getRunningTimes(), "runningTimes");
-            return null;
-        });
+    private void cron() throws Exception {
+        long id = s.save(timed(s.witnessed("cron", "Witness", ExecuteType.STANDALONE), TimeExpressionType.CRON, "* * * * * ?"));
+        long from = System.currentTimeMillis();
+
+        Thread.sleep(6000);
+        data(c.disableJob(id));
+        long seconds = (System.currentTimeMillis() - from) / 1000;
+        InstancePageQuery q = new InstancePageQuery();
+        q.setJobIdEq(id);
+        q.setSortBy("expectedTriggerTime");
+        q.setPageSize(100);
+        until(() -> data(c.queryInstanceInfo(q)).getData().stream().allMatch(i -> i.getStatus() == Site.SUCCEED), 30,
+            "every firing has run");
+        List<InstanceInfoDTO> fired = data(c.queryInstanceInfo(q)).getData();
+        holds(fired.size() >= seconds - 1 && fired.size() <= seconds + 1, fired.size() + " firings in " + seconds + " s");
+        for (int k = 0; k < fired.size(); k++) {
+            equal(fired.get(0).getExpectedTriggerTime() + k * 1000, fired.get(k).getExpectedTriggerTime(), "nominal time " + k);
+        }
+        equal(fired.size(), s.lines("cron").size(), "runs");
+        equal(fired.size(), s.distinct("cron", 2).size(), "instances that ran");
+    }
+
+    private void taskRetries() throws Exception {
+        SaveJobInfoRequest r = s.witnessed("task-retry", "Flaky", ExecuteType.STANDALONE);
+
+        r.setTaskRetryNum(2);
+        long i = s.start(r, "2");
+        s.ends(Site.SUCCEED, i, 30, "two failures, two task retries");
+        equal("after 2", s.result(i), "result");
+        equal(Arrays.asList("retry0", "retry1", "retry2"), s.column("task-retry", 2), "runs");
+        equal(1L, s.info(i).getRunningTimes(), "runningTimes: of the instance there was one");
+        equal(1, s.attempts(i).size(), "attempts");
+        r = s.witnessed("task-retry-short", "Flaky", ExecuteType.STANDALONE);
+        r.setTaskRetryNum(1);
+        i = s.start(r, "2");
+        s.ends(Site.FAILED, i, 30, "two failures, one task retry");
+        equal("not yet 1", s.result(i), "result");
+        equal(2, s.lines("task-retry-short").size(), "runs");
+    }
+
+    private void instanceRetries() throws Exception {
+        SaveJobInfoRequest r = s.witnessed("instance-retry", "Flaky", ExecuteType.STANDALONE);
+
+        r.setInstanceRetryNum(1);
+        long good = s.start(r, "1");
+        r = s.witnessed("instance-retry-short", "Flaky", ExecuteType.STANDALONE);
+        r.setInstanceRetryNum(1);
+        r.setTaskRetryNum(1);
+        long bad = s.start(r, "9");
+        s.ends(Site.SUCCEED, good, 60, "one failure, one retry");
+        equal("after 1", s.result(good), "result");
+        s.ends(Site.FAILED, bad, 60, "failures, one retry");
+        equal("not yet 3", s.result(bad), "result");
+        equal(Arrays.asList("retry0", "retry1", "retry0", "retry1"), s.column("instance-retry-short", 2), "runs: twice two");
+        retried("instance-retry", good, "succeeded");
+        retried("instance-retry-short", bad, "failed");
+    }
+
+    private void retried(String name, long instance, String end) throws Exception {
+        List<String> at = s.column(name, 1);
+        long delay = Long.parseLong(at.get(at.size() - 1)) - Long.parseLong(at.get(0));
+        List<String> attempts = s.attempts(instance);
+
+        holds(delay >= 9500, "the retry came after " + delay + " ms");
+        equal(2L, s.info(instance).getRunningTimes(), "runningTimes");
+        equal(2, attempts.size(), "attempts");
+        holds(attempts.get(0).startsWith("failed@") && attempts.get(1).startsWith(end + "@"), "attempts " + attempts);
+    }
+
+    private void designated() throws Exception {
+        SaveJobInfoRequest r = s.witnessed("tagged", "Witness", ExecuteType.STANDALONE);
+
+        r.setDesignatedWorkers("tb");
+        long id = s.save(r), i = 0;
+        for (int k = 0; k < 3; k++) {
+            i = data(c.runJob(id));
+            s.ends(Site.SUCCEED, i, 30, "tagged");
+        }
+        equal(Arrays.asList("B"), s.distinct("tagged", 0), "workers");
+        String b = s.info(i).getTaskTrackerAddress();
+        r = s.witnessed("addressed", "Witness", ExecuteType.STANDALONE);
+        r.setDesignatedWorkers("10.9.9.9:1," + b);
+        s.ends(Site.SUCCEED, s.start(r), 30, "addressed");
+        equal(Arrays.asList("B"), s.distinct("addressed", 0), "workers");
+        r = s.witnessed("specified", "Witness", ExecuteType.STANDALONE);
+        r.setDispatchStrategy(DispatchStrategy.SPECIFY);
+        r.setDispatchStrategyConfig("tagIn:b");
+        s.ends(Site.SUCCEED, s.start(r), 30, "specified");
+        equal(Arrays.asList("B"), s.distinct("specified", 0), "workers");
+        r = s.witnessed("tagged-none", "Witness", ExecuteType.STANDALONE);
+        r.setDesignatedWorkers("nobody");
+        i = s.start(r);
+        s.ends(Site.FAILED, i, 60, "nobody"); /* for 30 s after its start the server waits for workers */
+        equal("no worker available", s.result(i), "result");
+        equal(Collections.emptyList(), s.attempts(i), "attempts");
+    }
+
+    private void stop() throws Exception {
+        long i = s.start(s.witnessed("stopped", "Patient", ExecuteType.STANDALONE), "60000");
+
+        until(() -> s.lines("stopped").size() == 1, 30, "it runs");
+        data(c.stopInstance(i));
+        equal(Site.STOPPED, s.status(i), "status at once");
+        refused("IllegalArgumentException: can't stop finished instance!", c.stopInstance(i), "a second stop");
+        until(() -> s.lines("stopped").size() == 2, 30, "the worker stops it");
+        equal(Arrays.asList("start", "interrupted"), s.column("stopped", 2), "what the processor saw");
+        Thread.sleep(2000);
+        equal(Site.STOPPED, s.status(i), "status later");
+        equal("stopped by user", s.result(i), "result");
+        equal(Arrays.asList("stopped@" + s.info(i).getTaskTrackerAddress()), s.attempts(i), "attempts");
+    }
+
+    private void limit() throws Exception {
+        SaveJobInfoRequest r = s.witnessed("limit", "Patient", ExecuteType.STANDALONE);
+
+        r.setInstanceTimeLimit(2000L);
+        long i = s.start(r, "60000");
+        s.ends(Site.FAILED, i, 40, "limited");
+        equal("instance execute timeout,interrupted success", s.result(i), "result");
+        equal(Arrays.asList("start", "interrupted"), s.column("limit", 2), "what the processor saw");
+    }
+
+    private void tooMany() throws Exception {
+        SaveJobInfoRequest r = job("too-many", "Sleep");
+
+        r.setMaxInstanceNum(1);
+        long id = s.save(r), i = data(c.runJob(id, "5000", 0));
+        until(() -> s.status(i) != 1, 20, "the first is sent");
+        long k = data(c.runJob(id, "1", 0));
+        s.ends(Site.FAILED, k, 20, "the second");
+        equal("too many instances(1>1)", s.result(k), "result");
+        equal("N/A", s.info(k).getTaskTrackerAddress(), "its worker");
+        s.ends(Site.SUCCEED, i, 40, "the first");
+        s.ends(Site.SUCCEED, data(c.runJob(id, "1", 0)), 40, "one after it");
     }
 }

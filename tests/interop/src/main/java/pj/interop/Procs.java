@@ -32,6 +32,37 @@ public final class Procs {
         }
     }
 
+    /** Fails as long as it has run fewer than instanceParams times before. */
+    public static final class Flaky implements BasicProcessor {
+        @Override
+        public ProcessResult process(TaskContext context) throws Exception {
+            int before = witnessed(context, "");
+
+            witness(context, "retry" + context.getCurrentRetryTimes());
+            return before < Long.parseLong(context.getInstanceParams())
+                ? new ProcessResult(false, "not yet " + before) : new ProcessResult(true, "after " + before);
+        }
+    }
+
+    /** Sleeps for instanceParams ms (its nth run for the nth of a list), and writes down how that begins and ends. */
+    public static final class Patient implements BasicProcessor {
+        @Override
+        public ProcessResult process(TaskContext context) throws Exception {
+            String[] sleeps = context.getInstanceParams().split(",");
+            int nth = witnessed(context, " start");
+
+            witness(context, "start");
+            try {
+                Thread.sleep(Long.parseLong(sleeps[Math.min(nth, sleeps.length - 1)]));
+            } catch (InterruptedException e) {
+                witness(context, "interrupted");
+                throw e;
+            }
+            witness(context, "end");
+            return new ProcessResult(true, "patient");
+        }
+    }
+
     /** Sleeps for instanceParams ms. */
     public static final class Sleep implements BasicProcessor {
         @Override
@@ -48,6 +79,12 @@ public final class Procs {
             StandardOpenOption.APPEND);
     }
 
+    /** How many lines of the file end so. */
+    static int witnessed(TaskContext context, String end) throws Exception {
+        return !Files.exists(Paths.get(context.getJobParams())) ? 0 : (int) Files.readAllLines(Paths.get(context.getJobParams()))
+            .stream().filter(l -> l.endsWith(end)).count();
+    }
+
     public static final class Witness implements BasicProcessor {
         @Override
         public ProcessResult process(TaskContext context) throws Exception {
@@ -57,29 +94,44 @@ public final class Procs {
     }
 
     /**
-     * A task of a Java tracker must not be a no-op: the worker reports "received" and "success" on two connections, and the tracker
-     * drops a success that the other overtakes.
+     * A task of a Java tracker must not be a no-op: the worker reports "received" and "success" on two connections, and the
+     * tracker drops a success that the other overtakes. instanceParams: how many ms.
      */
-    static void work() throws Exception {
-        Thread.sleep(500);
+    static void work(TaskContext context) {
+        pause(context.getInstanceParams() == null ? 700 : Long.parseLong(context.getInstanceParams()));
+    }
+
+    static void pause(long ms) {
+        try {
+            Thread.sleep(ms);
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     public static final class Everywhere implements BroadcastProcessor {
         @Override
         public ProcessResult process(TaskContext context) throws Exception {
-            work();
+            work(context);
             witness(context, context.getTaskId());
             return new ProcessResult(true, "here");
         }
 
         @Override
+        public ProcessResult preProcess(TaskContext context) {
+            pause(700);
+            return new ProcessResult(true, "pre");
+        }
+
+        @Override
         public ProcessResult postProcess(TaskContext context, List<TaskResult> results) {
+            pause(700);
             return new ProcessResult(true, "post " + results.stream().filter(r -> "here".equals(r.getResult())).count());
         }
     }
 
     static ProcessResult split(MapProcessor p, TaskContext context) throws Exception {
-        work();
+        work(context);
         if (p.isRootTask()) {
             p.map(IntStream.range(0, 10).mapToObj(i -> "part" + i).collect(Collectors.toList()), "PARTS");
             return new ProcessResult(true, "mapped");
@@ -103,6 +155,7 @@ public final class Procs {
 
         @Override
         public ProcessResult reduce(TaskContext context, List<TaskResult> results) {
+            pause(700);
             return new ProcessResult(true, "reduced " + results.stream().filter(TaskResult::isSuccess).count());
         }
     }
