@@ -169,7 +169,7 @@ daily_check(const struct daily_spec *d, struct err *e)
 	if (d->begin_sec < 0 || d->end_sec >= 86400 || d->begin_sec >= 86400 || d->end_sec < 0)
 		return err_set(e, ERR_DATA, "daily interval: a time of day is 0:0:0 to 23:59:59");
 	if (d->end_sec < d->begin_sec)
-		return err_set(e, ERR_DATA, "daily interval: endTimeOfDay must not be before startTimeOfDay");
+		return err_set(e, ERR_DATA, "daily interval: endTime should after startTime!");
 	if (d->weekdays > 0x7f)
 		return err_set(e, ERR_DATA, "daily interval: a day of the week is 1 (Monday) to 7 (Sunday)");
 	return 0;

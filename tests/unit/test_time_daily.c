@@ -106,7 +106,7 @@ test_refused(void **state)
 		{ "{\"interval\":5,\"startTimeOfDay\":\"9:0:60\",\"endTimeOfDay\":\"11:0:0\"}", "startTimeOfDay" },
 		{ "{\"interval\":5,\"startTimeOfDay\":\"9:0:0\",\"endTimeOfDay\":\"11:0:0 \"}", "endTimeOfDay" },
 		{ "{\"interval\":5,\"startTimeOfDay\":\"9:0:0\",\"endTimeOfDay\":\"111:0:0\"}", "endTimeOfDay" },
-		{ "{\"interval\":5,\"startTimeOfDay\":\"9:0:0\",\"endTimeOfDay\":\"8:59:59\"}", "must not be before" },
+		{ "{\"interval\":5,\"startTimeOfDay\":\"9:0:0\",\"endTimeOfDay\":\"8:59:59\"}", "endTime should after startTime!" },
 		{ "{\"interval\":5,\"daysOfWeek\":[8]," WINDOW "}", "daysOfWeek[0]" },
 		{ "{\"interval\":5,\"daysOfWeek\":[1,0]," WINDOW "}", "daysOfWeek[1]" },
 		{ "{\"interval\":5,\"daysOfWeek\":7," WINDOW "}", "array" },
