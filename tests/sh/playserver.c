@@ -4,9 +4,9 @@
  *                                      "PATH?QUERY SIGNED BODY", answers as a server that is content does. DIR/status-NAME
  *                                      and DIR/answer-NAME change that for the path that ends in /NAME, at once.
  *   playserver post HOST:PORT PATH KEYFILE|- BODY    one POST, signed with the key or not; prints "STATUS BODY"
- *   playserver flood DIR HOST:PORT KEYFILE N AT_ONCE PARAMS
- *                                      serves as above while it sends N exec dispatches to the worker, AT_ONCE of them
- *                                      unreported at a time; prints reported=, seconds=, rate=, and exits
+ *   playserver flood DIR HOST:PORT KEYFILE|- N AT_ONCE PARAMS [PROCESSOR]
+ *                                      serves as above while it sends N dispatches (exec, or the processor) to the worker,
+ *                                      AT_ONCE of them unreported at a time; prints reported=, seconds=, rate=, and exits
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,7 +30,8 @@ static struct http_client *client;
 static struct peer_key key;
 static FILE *log_to;
 
-static const char *worker, *params;
+static const char *worker, *params, *processor = "exec";
+static bool unsigned_worker; /* Java's: takes no signature, answers nothing */
 static int64_t first_id, begun_ms;
 static int n_all, n_sent, n_reported, at_once;
 static char *seen;
@@ -52,7 +53,8 @@ sent(const struct http_answer *a, void *arg)
 	char why[256] = "";
 
 	(void)arg;
-	if (a->outcome != HTTP_ANSWERED || msg_answer_parse(a->body, a->body_len, why) != MESSAGE_ACCEPTED) {
+	if (a->outcome != HTTP_ANSWERED || (unsigned_worker ? a->status != 200 :
+	    msg_answer_parse(a->body, a->body_len, why) != MESSAGE_ACCEPTED)) {
 		fprintf(stderr, "playserver: dispatch: %s %s\n", a->error, why);
 		exit(1);
 	}
@@ -62,18 +64,22 @@ static void
 send_one(int64_t id)
 {
 	struct run_request r = { .job_id = 7, .instance_id = id, .execute_type = "STANDALONE",
-		.processor_type = "BUILT_IN", .processor_info = "exec", .job_params = params, .time_type = "API",
+		.processor_type = "BUILT_IN", .processor_info = processor, .job_params = params, .time_type = "API",
 		.attempt = 1, .job_name = "flood" };
+	const char *const all_workers[] = { worker, NULL };
 	const char *headers[] = { "Content-Type: application/json", NULL, NULL };
 	struct buf body = BUF_INIT;
 	struct err e = ERR_INIT;
 	char url[256], auth[160];
 	struct http_call call = { .method = "POST", .url = url, .headers = headers, .connect_ms = 3000, .total_ms = 30000 };
 
+	r.all_workers = all_workers;
 	msg_run_put(&body, &r);
 	snprintf(url, sizeof url, "http://%s" PATH_RUN, worker);
-	peer_sign(&key, "POST", PATH_RUN, clock_wall_ms(), body.data, body.len, auth);
-	headers[1] = auth;
+	if (!unsigned_worker) {
+		peer_sign(&key, "POST", PATH_RUN, clock_wall_ms(), body.data, body.len, auth);
+		headers[1] = auth;
+	}
 	call.body = body.data;
 	call.body_len = body.len;
 	if (http_client_start(client, &call, sent, NULL, &e) < 0)
@@ -106,6 +112,10 @@ reported(const char *body, size_t len)
 
 	if (msg_report_parse(body, len, &r, &doc, &e) < 0)
 		die(&e);
+	if (unsigned_worker && r.status == INSTANCE_RUNNING) {
+		msg_doc_free(doc);
+		return;
+	}
 	if (r.status != INSTANCE_SUCCEED || r.instance_id < first_id || r.instance_id >= first_id + n_all
 	    || seen[r.instance_id - first_id]++) {
 		fprintf(stderr, "playserver: strange report: %.*s\n", (int)len, body);
@@ -242,14 +252,17 @@ main(int argc, char **argv)
 		if (file_path(path, sizeof path, &e, "%s/peer.key", dir) < 0 || peer_key_load(&key, path, &e) < 0)
 			die(&e);
 		serve(argc > 3 ? argv[3] : "127.0.0.1:0");
-	} else if (strcmp(argv[1], "flood") == 0 && argc == 8) {
+	} else if (strcmp(argv[1], "flood") == 0 && (argc == 8 || argc == 9)) {
 		worker = argv[3];
+		unsigned_worker = strcmp(argv[4], "-") == 0;
+		if (argc == 9)
+			processor = argv[8];
 		n_all = atoi(argv[5]);
 		at_once = atoi(argv[6]);
 		params = argv[7];
 		first_id = clock_wall_ms() << 20;
 		seen = calloc((size_t)n_all, 1);
-		if (seen == NULL || peer_key_load(&key, argv[4], &e) < 0)
+		if (seen == NULL || (!unsigned_worker && peer_key_load(&key, argv[4], &e) < 0))
 			die(&e);
 		if (file_path(path, sizeof path, &e, "%s/addr", dir) < 0)
 			die(&e);
