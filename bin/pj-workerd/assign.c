@@ -116,6 +116,7 @@ assign_free(struct host *w, struct run *r)
 	assign_to_list(r, NULL);
 	live_forget(w, r);
 	free(r->message);
+	buf_fini(&r->report);
 	free(r->address);
 	free(r);
 }

@@ -42,27 +42,28 @@ finished(struct host *w, struct run *r, void *arg, const struct err *failed)
 	bell_ack(w, r);
 	slots_drain(w, r, fd >= 0 && slot_holder(fd) == 0);
 	live_forget(w, r);
-	if (r->out_id == 0) { /* stopped by a PowerJob server: nothing is reported */
+	if (r->out_id == 0) { /* reported, or stopped by a PowerJob server */
 		assign_move(r, ASSIGN_REPORTED);
 		assign_free(w, r);
 	} else {
+		buf_fini(&r->report); /* its row has it */
 		assign_move(r, ASSIGN_FINISHED);
 		outbox_add(w, r);
 	}
 	spawn_kick(w);
 }
 
-/* Row and outbox in one commit. */
+/* Row and outbox in one commit. report NULL: nothing is to be reported any more. */
 static void
 write_end(struct host *w, struct run *r, const struct buf *report)
 {
-	bool silent = r->plain && r->stop_ms != 0;
+	bool silent = report == NULL || (r->plain && r->stop_ms != 0);
 	int64_t now_ms = worker_wall(w);
 	struct err e = ERR_INIT;
 
 	if (worker_begin(w) < 0)
 		goto again;
-	if (!buf_ok(report)) {
+	if (!silent && !buf_ok(report)) {
 		err_set(&e, ERR_NOMEM, "out of memory making a report");
 		worker_wrote(w, -1, &e);
 		goto again;
@@ -84,17 +85,31 @@ again:
 void
 live_finish(struct host *w, struct run *r, const struct slot *s)
 {
-	struct buf report = BUF_INIT;
-
-	if (r->writing)
+	if (r->writing || r->direct == DIRECT_SENT)
 		return;
+	if (r->taken) {
+		live_taken(w, r);
+		return;
+	}
 	if (r->started_ms == 0)
 		r->started_ms = s->started_at_ms;
-	report_final(w, r, s, NULL, false, false, &report);
-	log_debug("finished", "instance=%" PRId64 " attempt=%" PRId64 " end=%s exit=%d signal=%d ms=%" PRId64, r->instance_id,
-	    r->attempt, slot_end_name(s->end), s->exit_code, s->signal, s->finished_at_ms - s->started_at_ms);
-	write_end(w, r, &report);
-	buf_fini(&report);
+	if (r->report.len == 0) {
+		report_final(w, r, s, NULL, false, false, &r->report);
+		log_debug("finished", "instance=%" PRId64 " attempt=%" PRId64 " end=%s exit=%d signal=%d ms=%" PRId64,
+		    r->instance_id, r->attempt, slot_end_name(s->end), s->exit_code, s->signal,
+		    s->finished_at_ms - s->started_at_ms);
+	}
+	if (buf_ok(&r->report) && outbox_direct(w, r))
+		return;
+	write_end(w, r, &r->report);
+	if (!buf_ok(&r->report))
+		buf_fini(&r->report); /* made again */
+}
+
+void
+live_taken(struct host *w, struct run *r)
+{
+	write_end(w, r, NULL);
 }
 
 void
@@ -331,7 +346,7 @@ write_running(struct host *w, struct run *r)
 static void
 tick_run(struct host *w, struct run *r, int64_t mono_ms)
 {
-	if (r->writing || r->sweeps > 0 || !r->committed)
+	if (r->writing || r->sweeps > 0 || !r->committed || r->direct == DIRECT_SENT)
 		return;
 	if ((r->stop_ms != 0 || r->superseded) && r->runner.pid != 0 && mono_ms - r->stop_mono_ms >= STOP_AGAIN_MS)
 		live_stop(w, r);

@@ -1,4 +1,9 @@
-/* Final reports: rows of the outbox, sent until the server says success:true; one at a time of an instance. */
+/* Final reports: rows of the outbox, sent until the server says success:true; one at a time of an instance.
+ *
+ * A result that a slot file has is told to the server at once: when it takes it, one commit says that all is done. What
+ * survives a kill is the slot meanwhile, as before; for whatever else may happen its row and the outbox's are written when
+ * the answer is not there in DIRECT_MS, or is not success:true. Its pj-run is acknowledged after the one commit or the
+ * other, and syncs the slot itself when that takes longer. */
 #include "worker.h"
 
 #include <inttypes.h>
@@ -12,10 +17,12 @@
 #define PAUSE_FIRST_MS 1000
 #define PAUSE_MOST_MS 15000
 #define NO_SERVER_MS 1000
+#define DIRECT_MS 50
 
 struct sent {
 	struct host *w;
 	int64_t instance_id, attempt;
+	bool direct;
 };
 
 static int
@@ -99,6 +106,20 @@ refused(struct host *w, struct run *r, const char *why)
 		wait_longer(w, r);
 }
 
+/* Its row may be written in this very turn, by on_direct_timer: then outbox_add goes on. */
+static void
+answered_direct(struct host *w, struct run *r, bool ok)
+{
+	bool pending = r->direct == DIRECT_SENT;
+
+	r->direct = DIRECT_TRIED;
+	r->taken = ok;
+	if (ok && pending && !r->writing)
+		live_taken(w, r);
+	else if (!r->writing)
+		live_look(w, r);
+}
+
 static void
 answered(const struct http_answer *a, void *arg)
 {
@@ -108,8 +129,8 @@ answered(const struct http_answer *a, void *arg)
 	char why[256];
 	bool ok = post_succeeded(a, why);
 
+	*(sent->direct ? &w->directs : &w->sending) -= 1;
 	free(sent);
-	w->sending--;
 	if (a->outcome == HTTP_ANSWERED) {
 		w->server_down = false;
 		w->down_pause_ms = 0;
@@ -123,7 +144,9 @@ answered(const struct http_answer *a, void *arg)
 	}
 	if (r != NULL) {
 		r->sending = false;
-		if (ok)
+		if (r->state != ASSIGN_FINISHED)
+			answered_direct(w, r, ok);
+		else if (ok)
 			write_acknowledged(w, r);
 		else if (a->outcome == HTTP_ANSWERED)
 			refused(w, r, why);
@@ -132,32 +155,84 @@ answered(const struct http_answer *a, void *arg)
 }
 
 static int
-send_one(struct host *w, struct run *r, const char *address)
+post(struct host *w, struct run *r, const char *address, const struct buf *body, bool direct, struct err *e)
 {
 	struct sent *sent = malloc(sizeof *sent);
-	struct buf body = BUF_INIT;
-	struct err e = ERR_INIT;
-	int found = sent != NULL ? workerdb_outbox_body(w->db, r->out_id, &body, &e) : -1;
 
 	if (sent == NULL)
-		err_set(&e, ERR_NOMEM, "out of memory");
+		return err_set(e, ERR_NOMEM, "out of memory");
+	*sent = (struct sent){ w, r->instance_id, r->attempt, direct };
+	if (post_start(&w->post, address, PATH_REPORT, body, POST_MS, answered, sent, e) < 0) {
+		free(sent);
+		return -1;
+	}
+	r->sending = true;
+	*(direct ? &w->directs : &w->sending) += 1;
+	return 0;
+}
+
+static int
+send_one(struct host *w, struct run *r, const char *address)
+{
+	struct buf body = BUF_INIT;
+	struct err e = ERR_INIT;
+	int found = workerdb_outbox_body(w->db, r->out_id, &body, &e), rc = -1;
+
 	if (found == 0)
 		err_set(&e, ERR_INTERNAL, "its row is gone");
-	if (found == 1) {
-		*sent = (struct sent){ w, r->instance_id, r->attempt };
-		if (post_start(&w->post, address, PATH_REPORT, &body, POST_MS, answered, sent, &e) == 0) {
-			buf_fini(&body);
-			r->sending = true;
-			w->sending++;
-			return 0;
-		}
-	}
-	free(sent);
+	if (found == 1)
+		rc = post(w, r, address, &body, false, &e);
 	buf_fini(&body);
+	if (rc == 0)
+		return 0;
 	log_warn("report_unsent", "instance=%" PRId64 " attempt=%" PRId64 " error=%s", r->instance_id, r->attempt,
 	    log_q(e.msg));
 	wait_longer(w, r);
 	return -1;
+}
+
+bool
+outbox_direct(struct host *w, struct run *r)
+{
+	struct err e = ERR_INIT;
+	const char *address;
+
+	if (r->direct != DIRECT_NOT_TRIED || r->sending || r->reporting || (r->plain && r->stop_ms != 0) || w->server_down
+	    || w->sending + w->directs >= AT_ONCE || assign_older_unreported(w, r) != NULL)
+		return false;
+	address = worker_server(w);
+	if (address[0] == '\0' || post(w, r, address, &r->report, true, &e) < 0)
+		return false;
+	r->direct = DIRECT_SENT;
+	r->direct_mono_ms = worker_mono(w);
+	if (!w->direct_armed)
+		loop_timer_set(w->direct_timer, DIRECT_MS);
+	w->direct_armed = true;
+	return true;
+}
+
+/* Those that the server has not answered in time go into the outbox. */
+static void
+on_direct_timer(void *arg)
+{
+	struct host *w = arg;
+	int64_t mono_ms = worker_mono(w), left = 0;
+	struct run *r, *next;
+
+	for (r = w->live.first; r != NULL; r = next) {
+		next = r->next;
+		if (r->direct != DIRECT_SENT)
+			continue;
+		if (mono_ms - r->direct_mono_ms >= DIRECT_MS) {
+			r->direct = DIRECT_TRIED;
+			live_look(w, r);
+		} else if (left == 0 || r->direct_mono_ms + DIRECT_MS - mono_ms < left) {
+			left = r->direct_mono_ms + DIRECT_MS - mono_ms;
+		}
+	}
+	w->direct_armed = left > 0;
+	if (w->direct_armed)
+		loop_timer_set(w->direct_timer, left);
 }
 
 void
@@ -189,7 +264,10 @@ void
 outbox_add(struct host *w, struct run *r)
 {
 	assign_to_list(r, &w->ready);
-	outbox_kick(w);
+	if (r->taken)
+		write_acknowledged(w, r);
+	else
+		outbox_kick(w);
 }
 
 static void
@@ -212,5 +290,6 @@ int
 outbox_open(struct host *w, struct err *e)
 {
 	w->outbox_timer = loop_timer_new(w->loop, on_timer, w);
-	return w->outbox_timer != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory");
+	w->direct_timer = loop_timer_new(w->loop, on_direct_timer, w);
+	return w->outbox_timer != NULL && w->direct_timer != NULL ? 0 : err_set(e, ERR_NOMEM, "out of memory");
 }

@@ -187,7 +187,8 @@ report_due(struct host *w, struct run *r)
 	int64_t mono_ms = worker_mono(w);
 	const char *address;
 
-	if (r->next_report_mono_ms == 0 || mono_ms < r->next_report_mono_ms || r->reporting || r->started_ms == 0)
+	if (r->next_report_mono_ms == 0 || mono_ms < r->next_report_mono_ms || r->reporting || r->sending ||
+	    r->started_ms == 0)
 		return;
 	address = worker_server(w);
 	if (address[0] == '\0')

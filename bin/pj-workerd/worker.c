@@ -262,6 +262,7 @@ worker_close(struct host *w)
 	loop_timer_free(w->turn_timer);
 	loop_timer_free(w->look_timer);
 	loop_timer_free(w->outbox_timer);
+	loop_timer_free(w->direct_timer);
 	loop_timer_free(w->forget_timer);
 	loop_timer_free(w->beat_timer);
 	loop_timer_free(w->sweep_timer);

@@ -67,6 +67,14 @@ struct run {
 	int64_t out_id, out_since_ms, out_due_mono_ms;
 	int out_pause_ms;
 	bool sending;
+	enum direct {
+		DIRECT_NOT_TRIED = 0,
+		DIRECT_SENT,         /* told to the server, not yet in the outbox: its slot has it */
+		DIRECT_TRIED,        /* what comes now goes through the outbox */
+	} direct;
+	bool taken;                  /* the server has it; its row does not say so yet */
+	struct buf report;           /* the body that was sent: the same comes again */
+	int64_t direct_mono_ms;
 	struct sockaddr_un bell;     /* who rang and waits for the acknowledgement */
 	socklen_t bell_len;          /* 0 nobody */
 	struct run *next_hash;       /* same bucket */
@@ -128,13 +136,15 @@ struct host {
 	struct slot_entry *slot;
 	int n_slots;                 /* entries: worker.slots, and what is in use above it */
 	int free_head, n_used, n_draining;
-	struct loop_timer *drain_timer, *look_timer, *outbox_timer, *forget_timer, *beat_timer, *sweep_timer;
+	struct loop_timer *drain_timer, *look_timer, *outbox_timer, *direct_timer, *forget_timer, *beat_timer,
+	    *sweep_timer;
 	/* modules */
 	struct spawner *spawner;
 	struct helper_proc *helpers;
 	int bell_fd;
 	struct loop_watch *bell_watch;
-	int sending;                 /* final reports on their way */
+	int sending, directs;        /* final reports on their way: out of the outbox, out of slots */
+	bool direct_armed;
 	bool server_down;            /* the last one did not arrive: one at a time until one does */
 	int64_t down_until_mono_ms;
 	int down_pause_ms;
@@ -242,8 +252,10 @@ void bell_ack(struct host *w, struct run *r);
 void live_look(struct host *w, struct run *r);
 void live_watch(struct host *w, struct run *r); /* by pidfd, where no spawner tells the end */
 void live_forget(struct host *w, struct run *r);
-/* The result of a slot, or (s NULL) a failure text, to the outbox. */
+/* The result of a slot to the server, or to the outbox where the server does not take it at once. */
 void live_finish(struct host *w, struct run *r, const struct slot *s);
+void live_taken(struct host *w, struct run *r); /* the server has it: nothing is left to report */
+/* A failure text, to the outbox. */
 void live_fail(struct host *w, struct run *r, const char *text, bool lost, bool not_started);
 /* A written stop (its row in this turn): signals after the commit. */
 void live_stop(struct host *w, struct run *r);
@@ -263,6 +275,9 @@ void report_begin(struct host *w, struct run *r); /* it was started: sets when t
 
 int outbox_open(struct host *w, struct err *e);
 void outbox_add(struct host *w, struct run *r); /* state FINISHED, out_id set */
+/* Tells the server r->report at once, before anything is written; live_taken or live_look follows. False: the outbox is
+ * the way. */
+bool outbox_direct(struct host *w, struct run *r);
 void outbox_kick(struct host *w);
 
 /* --- accept.c -------------------------------------------------------------------------------------------------- */

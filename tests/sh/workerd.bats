@@ -353,6 +353,17 @@ say_raw() {
 	wait_for '[ "$(wdb "SELECT count(*) FROM outbox")" = 0 ]' 5
 }
 
+@test "the server does not answer at once: the result goes into the outbox, and is told once all the same" {
+	start_alone
+	kill -STOP "$PLAY_PID"
+	send /worker/runJob "$(run_body 1 1 shell 'echo kept')"
+	wait_for '[ "$(wdb "SELECT count(*) FROM outbox")" = 1 ]' 10
+	kill -CONT "$PLAY_PID"
+	wait_for '[ "$(wdb "SELECT count(*) FROM outbox")" = 0 ]' 10
+	assert_eq "$(reports 1 | jq -r .result)" kept
+	assert_eq "$(wdb "SELECT state FROM assignment WHERE instance_id=1")" 5
+}
+
 @test "a report that is refused is sent again until success:true; others pass it" {
 	start_alone
 	echo '{"success":false,"message":"not today"}' >"$PLAY/answer-reportInstanceStatus"
@@ -647,7 +658,7 @@ fault() { # fault ARG...: pj-workerd with the library of faults
 	WORKER_PID=$DAEMON_PID
 }
 
-@test "the disk is full: nothing is accepted, results wait in their slots, and come when there is room" {
+@test "the disk is full: nothing is accepted, results wait in their slots until there is room, and are told all the same" {
 	start_alone
 	listen=$WORKER_LISTEN
 	stop_pid "$WORKER_PID"
@@ -660,10 +671,11 @@ fault() { # fault ARG...: pj-workerd with the library of faults
 	[[ $got != *accepted* ]] || fail "accepted on a full disk: $got"
 	wait_for 'slot_is 0000 finished' 10
 	wait_for 'grep -q commit_failed "$WORKER_LOG"' 10
-	sleep 1
-	[ -z "$(reports 1)" ]
-	rm "$BATS_TEST_TMPDIR/full"
 	wait_for 'reported 1' 20
+	assert_eq "$(wdb "SELECT state FROM assignment WHERE instance_id=1 AND state=5")" ""
+	rm "$BATS_TEST_TMPDIR/full"
+	wait_for '[ "$(wdb "SELECT state FROM assignment WHERE instance_id=1")" = 5 ]' 20
+	assert_eq "$(reports 1 | wc -l)" 1
 	wait_for 'send /worker/runJob "$(run_body 2 1 exec "$(witness_job)")" | grep -q accepted' 10
 	wait_for 'reported 2' 10
 	assert_eq "$(lines_of "$witness")" 2
