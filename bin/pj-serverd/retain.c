@@ -51,12 +51,12 @@ logs_event(void *arg, struct err *e)
 	struct retain *r = arg;
 	struct server *s = r->server;
 	struct old_logs old = { .n = 0 };
-	int64_t most = s->conf.server.keep_logs_bytes, age = s->conf.server.keep_logs_ms, now_ms = server_now(s).at_ms;
+	int64_t most = s->conf.server.keep_logs_bytes, age = s->conf.server.keep_logs_ms, now_ms = core_kept_ms(s->core, server_now(s));
 	bool over = most > 0 && logstore_bytes(s->logs) > most;
 
 	if (!over && age <= 0)
 		return 0;
-	if (logindex_each_old(s->db, over ? now_ms : now_ms - age, CHUNK, keep_old, &old, e) != 0)
+	if (logindex_each_old(s->db, over ? server_now(s).at_ms : now_ms - age, CHUNK, keep_old, &old, e) != 0)
 		return -1;
 	for (int i = 0; i < old.n; i++) {
 		if (over && logstore_bytes(s->logs) <= most)

@@ -168,7 +168,8 @@ core_new(struct db *db, const struct core_conf *conf, struct now now, struct err
 	if (c->conf.batch <= 0)
 		c->conf.batch = 200;
 	c->grace_until = now.mono_ms + conf->start_grace_ms;
-	if (instance_max_id(db, &last, e) < 0 || zones_open(c, e) < 0 || load_all(c, now, e) < 0 || zones_resume(c, e) < 0) {
+	if (instance_max_id(db, &last, e) < 0 || zones_open(c, e) < 0 || load_all(c, now, e) < 0 || zones_resume(c, e) < 0 ||
+	    keep_load(c, now, e) < 0) {
 		core_free(c);
 		return NULL;
 	}
@@ -425,6 +426,8 @@ retain(struct core *c, struct now now, const struct core_keep *keep, int batch, 
 	int n = 0;
 
 	*more = false;
+	if (keep_now(c, now, &now.at_ms, e) < 0)
+		return -1;
 	if (keep->instances_ms > 0) {
 		if (retain_instances(c, now.at_ms - keep->instances_ms, batch, &n, e) < 0)
 			return -1;
@@ -449,6 +452,14 @@ retain(struct core *c, struct now now, const struct core_keep *keep, int batch, 
 			return -1;
 	}
 	return db_shrink(c->db, batch, e);
+}
+
+int64_t
+core_kept_ms(const struct core *c, struct now now)
+{
+	int64_t at = c->kept_ms + (now.mono_ms - c->kept_mono);
+
+	return at < now.at_ms ? at : now.at_ms;
 }
 
 int

@@ -65,8 +65,10 @@ int core_tick(struct core *c, struct now now, struct core_wake *wake, struct err
 void core_clock_jumped(struct core *c, int64_t delta_ms);
 void core_stalled(struct core *c, int64_t stall_ms); /* adds to every deadline (rule 10) */
 /* Removes old rows in small chunks: up to `batch` rows; *more when there is more to do now. Logs are the caller's. */
+/* Ages are counted from core_kept_ms, which a clock that is set forward is let into only when it has been steady for hours. */
 struct core_keep { int64_t instances_ms, skipped_ms; };
 int core_retain(struct core *c, struct now now, const struct core_keep *keep, int batch, bool *more, struct err *e);
+int64_t core_kept_ms(const struct core *c, struct now now); /* as of the last core_retain */
 
 /* Workers. */
 int core_heartbeat(struct core *c, struct now now, const struct heartbeat *hb, struct err *e);

@@ -1,18 +1,22 @@
-/* A wall clock that was set. Forward is no business of this file: what is past then is a misfire, and the job's policy
- * decides. Backward, the rows hold times that are still to come again:
+/* A wall clock that was set. Forward, what is past then is a misfire, and the job's policy decides; only retention is held
+ * back (core_keep.c). Backward, the rows hold times that are still to come again:
  *
  *   - what ran keeps its instance, and the unique index keeps it from running twice;
  *   - what was left out because the clock was ahead has not been missed: its range is taken back to the present, and the
  *     job's trigger with it;
- *   - what waits is due after the delay that it was given, and not before its nominal time.
+ *   - what waits is due after the delay that it was given, and not before its nominal time;
+ *   - a job that was over has its times to come again.
  *
- * Looked for at the start too: the clock may have been set while nobody looked. */
+ * Looked for at the start too: the clock may have been set while nobody looked. A clock that no server of this kind can
+ * have seen is not set yet: the rows are left alone until it is. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "job/core_int.h"
+
+#define CLOCK_FLOOR_MS 1577836800000LL /* 2020-01-01: before that there was no pj */
 
 struct ahead { /* a row of `skipped` that was written at a time to come */
 	int64_t id, job_id, version, first_ms, last_ms;
@@ -131,6 +135,63 @@ launches(struct core *c, struct now now, struct err *e)
 	return 0;
 }
 
+/* --- jobs that were over ----------------------------------------------------------------------------------------- */
+
+struct over {
+	int64_t id, version;
+};
+
+static int
+read_over(struct core *c, int64_t now_ms, struct over *o, int max, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "SELECT id, version FROM job WHERE over_ms > ? AND status = 2 LIMIT ?", e);
+	int n = 0, r = 0;
+
+	stmt_i64(s, 1, now_ms);
+	stmt_i64(s, 2, max);
+	while (n < max && (r = stmt_step(s, e)) == 1)
+		o[n++] = (struct over){ stmt_col_i64(s, 0), stmt_col_i64(s, 1) };
+	stmt_reset(s);
+	return r < 0 ? -1 : n;
+}
+
+static int
+enable(struct core *c, const struct over *o, struct now now, struct err *e)
+{
+	const struct version *v = job_version_get(c, o->id, o->version, e);
+	int64_t next;
+
+	if (v == NULL)
+		return -1;
+	if (!frequent_is(&v->job.spec))
+		next = job_next_after(v->sched, &v->job.spec, now.at_ms);
+	else if (job_end(&v->job.spec) <= now.at_ms)
+		next = 0;
+	else
+		next = v->job.spec.start_ms > now.at_ms ? v->job.spec.start_ms : now.at_ms;
+	if (next == 0) /* it is over by this clock, too */
+		return job_set_over(c->db, o->id, now.at_ms, e);
+	log_info("job_enabled", "job=%" PRId64 " next_ms=%" PRId64 " why=clock-set-back", o->id, next);
+	c->next_trigger_ms = INT64_MIN;
+	return job_set_status(c->db, o->id, JOB_ENABLED, next, now.at_ms, e);
+}
+
+/* 1: there may be more of them. */
+static int
+revive(struct core *c, struct now now, struct err *e)
+{
+	struct over o[64];
+	const int most = (int)(sizeof o / sizeof o[0]);
+	int n = read_over(c, now.at_ms, o, most, e);
+
+	for (int i = 0; i < n; i++)
+		if (enable(c, &o[i], now, e) < 0)
+			return -1;
+	return n < 0 ? -1 : n == most;
+}
+
+/* --- all of it --------------------------------------------------------------------------------------------------- */
+
 static int
 rewind_rows(struct core *c, struct now now, struct ahead *a, struct err *e)
 {
@@ -141,7 +202,7 @@ rewind_rows(struct core *c, struct now now, struct ahead *a, struct err *e)
 			return -1;
 	if (n < 0 || (n < c->conf.batch && waiting(c, now, e) < 0) || (c->went_back && launches(c, now, e) < 0))
 		return -1;
-	return n == c->conf.batch;
+	return n == c->conf.batch ? 1 : revive(c, now, e);
 }
 
 int
@@ -152,6 +213,13 @@ clock_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e
 
 	if (!c->rewind)
 		return 0;
+	if (now.at_ms < CLOCK_FLOOR_MS) {
+		if (!c->unset)
+			log_warn("clock_unset", "at_ms=%" PRId64 " what was planned waits until it is set", now.at_ms);
+		c->unset = true;
+		return 0;
+	}
+	c->unset = false;
 	a = calloc((size_t)c->conf.batch, sizeof *a);
 	if (a == NULL)
 		return core_nomem(e);

@@ -209,7 +209,7 @@ fire(struct core *c, const struct due *d, struct now now, struct err *e)
 	if (f.at_ms != 0) /* all: what is past still goes on in the next turn */
 		return job_set_next(c->db, d->id, f.at_ms, e);
 	log_info("job_over", "job=%" PRId64, d->id);
-	return job_set_status(c->db, d->id, JOB_DISABLED, 0, now.at_ms, e);
+	return job_set_over(c->db, d->id, now.at_ms, e);
 }
 
 static int

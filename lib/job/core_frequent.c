@@ -113,7 +113,7 @@ end_of_life(struct core *c, const struct job *j, struct now now, struct err *e)
 	log_info("job_over", "job=%" PRId64, j->id);
 	if (stop_live(c, j->id, j->app_id, true, now, e) < 0)
 		return -1;
-	return job_set_status(c->db, j->id, JOB_DISABLED, 0, now.at_ms, e);
+	return job_set_over(c->db, j->id, now.at_ms, e);
 }
 
 static int

@@ -85,6 +85,7 @@ struct core {
 	int64_t next_trigger_ms;   /* the earliest of all jobs, INT64_MAX none, INT64_MIN unknown */
 	int fired_only;            /* so many ticks in a row had more to fire than a batch */
 	bool went_back;            /* it was seen to go back: triggers of launches, too */
+	bool unset;                /* the clock is not set yet, and that was said */
 	bool rewind;               /* the clock may have gone back: rows of times to come are looked for */
 	int64_t next_late_ms;      /* the earliest deadline of what waits, the same */
 
@@ -103,6 +104,11 @@ struct core {
 	int n_zones, cap_zones;
 	bool zone_told;            /* meta has the name of the server's own */
 	int64_t zones_at;          /* when their files are looked at next (core's monotonic time) */
+
+	int64_t kept_ms, kept_mono; /* the time that retention goes by, at that monotonic time */
+	int64_t kept_saved_ms;     /* what meta has of it */
+	int64_t ahead_ms, ahead_mono; /* the clock is ahead of that: wall - mono, since when */
+	bool ahead;
 
 	struct version cache[CACHE_SETS][CACHE_WAYS];
 	uint64_t cache_clock;
@@ -176,7 +182,8 @@ int check_spec(const struct job_spec *s, struct err *e);
 int check_time(struct core *c, const struct job_spec *s, struct now now, int64_t *next, struct err *e);
 
 /* core_skip.c */
-/* `count` occurrences that follow each other, and did not run: one range. */
+/* `count` occurrences that follow each other, and did not run: one range. Those of them that did run, while the clock was
+ * ahead, are left out. */
 int skip_put(struct core *c, const struct version *v, int64_t first_ms, int64_t last_ms, int64_t count, const char *reason,
     struct now now, struct err *e);
 /* What a job that is not to fire by its old schedule leaves behind: its due but unfired occurrences. */
@@ -200,6 +207,11 @@ int overlap_enter(struct core *c, struct instance *i, const struct job_spec *spe
 /* core_clock.c */
 /* After the clock was set back: rows of times to come. */
 int clock_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e);
+
+/* core_keep.c: the time that retention goes by */
+int keep_load(struct core *c, struct now now, struct err *e);
+/* `now`, or earlier: a clock that was set forward is believed when it has been steady for a while. */
+int keep_now(struct core *c, struct now now, int64_t *out_ms, struct err *e);
 
 /* core_late.c */
 /* An instance with a deadline came into the queue. */

@@ -44,7 +44,7 @@ set_trigger(struct core *c, int64_t job_id, int64_t next_ms, int64_t end_ms, str
 	c->wrote = true;
 	if (next_ms != 0 && next_ms > end_ms) {
 		log_info("job_over", "job=%" PRId64, job_id);
-		return job_set_status(c->db, job_id, JOB_DISABLED, 0, now.at_ms, e);
+		return job_set_over(c->db, job_id, now.at_ms, e);
 	}
 	if (next_ms != 0 && next_ms < c->next_trigger_ms)
 		c->next_trigger_ms = next_ms;

@@ -212,8 +212,9 @@ enable(struct core *c, const struct job *j, struct now now, struct err *e)
 static int
 set_status(struct core *c, const struct job *j, enum job_status status, struct now now, struct err *e)
 {
+	/* Said of a job that is over: then it is disabled for good. */
 	if (j->status == status)
-		return 0;
+		return status == JOB_DISABLED ? job_set_status(c->db, j->id, status, j->next_trigger_ms, now.at_ms, e) : 0;
 	switch (status) {
 	case JOB_ENABLED:
 		return enable(c, j, now, e);

@@ -22,16 +22,74 @@ join(struct core *c, const struct skipped *k, struct err *e)
 	return stmt_run(s, e) < 0 ? -1 : db_changes(c->db) > 0;
 }
 
-int
-skip_put(struct core *c, const struct version *v, int64_t first_ms, int64_t last_ms, int64_t count, const char *reason,
+static int
+put_range(struct core *c, const struct version *v, int64_t first_ms, int64_t last_ms, int64_t count, const char *reason,
     struct now now, struct err *e)
 {
 	struct skipped k = { .job_id = v->job.id, .job_version = v->job.version, .first_ms = first_ms, .last_ms = last_ms,
 		.count = count, .reason = reason, .at_ms = now.at_ms };
 	int r = strcmp(reason, "overlap") == 0 || strcmp(reason, "deadline") == 0 ? join(c, &k, e) : 0;
 
-	c->wrote = true;
 	return r != 0 ? (r < 0 ? -1 : 0) : skipped_insert(c->db, &k, e);
+}
+
+/* The first time from first_ms to last_ms that has an instance; SCHED_NEVER. */
+static int
+find_ran(struct core *c, int64_t job_id, int64_t first_ms, int64_t last_ms, int64_t *out, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "SELECT nominal_ms FROM instance WHERE job_id = ? AND nominal_ms BETWEEN ? AND ?"
+	    " ORDER BY nominal_ms LIMIT 1", e);
+	int r;
+
+	stmt_i64(s, 1, job_id);
+	stmt_i64(s, 2, first_ms);
+	stmt_i64(s, 3, last_ms);
+	r = stmt_step(s, e);
+	*out = r == 1 ? stmt_col_i64(s, 0) : SCHED_NEVER;
+	stmt_reset(s);
+	return r < 0 ? -1 : 0;
+}
+
+/* What comes before `ran`: one range; *first_ms and *count go on behind it. */
+static int
+put_before(struct core *c, const struct version *v, int64_t *first_ms, int64_t ran, int64_t *count, const char *reason,
+    struct now now, struct err *e)
+{
+	int64_t last = *first_ms, n = 0, behind = SCHED_NEVER;
+
+	if (ran > *first_ms) {
+		n = 1 + sched_count(v->sched, *first_ms, ran - 1, INT64_MAX, NULL, &behind);
+		last = n > 1 ? behind : *first_ms;
+		if (put_range(c, v, *first_ms, last, n, reason, now, e) < 0)
+			return -1;
+		*first_ms = job_next_after(v->sched, &v->job.spec, last);
+		*count -= n;
+	}
+	if (*first_ms == ran) {
+		*first_ms = job_next_after(v->sched, &v->job.spec, ran);
+		--*count;
+	}
+	return 0;
+}
+
+int
+skip_put(struct core *c, const struct version *v, int64_t first_ms, int64_t last_ms, int64_t count, const char *reason,
+    struct now now, struct err *e)
+{
+	int64_t ran;
+
+	c->wrote = true;
+	while (count > 0 && first_ms != 0) {
+		if (find_ran(c, v->job.id, first_ms, last_ms, &ran, e) < 0)
+			return -1;
+		if (ran == SCHED_NEVER)
+			return put_range(c, v, first_ms, last_ms, count, reason, now, e);
+		if (v->sched == NULL || v->job.spec.time_type == TIME_FIXED_DELAY)
+			return 0;
+		if (put_before(c, v, &first_ms, ran, &count, reason, now, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* Occurrences from first_ms on up to now: one range. */

@@ -334,8 +334,8 @@ put_job_row(struct db *db, struct job *j, int64_t at_ms, struct err *e)
 	struct stmt *s = j->id == 0 ?
 	    db_stmt(db, "INSERT INTO job(name, status, next_trigger_ms, modified_ms, app_id, version, created_ms)"
 	    " VALUES(?1, ?2, ?3, ?4, ?5, 1, ?4) RETURNING id, version, app_id, created_ms", e) :
-	    db_stmt(db, "UPDATE job SET name = ?1, status = ?2, next_trigger_ms = ?3, modified_ms = ?4, version = version + 1"
-	    " WHERE id = ?5 RETURNING id, version, app_id, created_ms", e);
+	    db_stmt(db, "UPDATE job SET name = ?1, status = ?2, next_trigger_ms = ?3, modified_ms = ?4, version = version + 1,"
+	    " over_ms = NULL WHERE id = ?5 RETURNING id, version, app_id, created_ms", e);
 	int r;
 
 	stmt_text(s, 1, j->spec.name);
@@ -382,12 +382,24 @@ changed_one(struct db *db, int64_t id, struct err *e)
 int
 job_set_status(struct db *db, int64_t id, enum job_status status, int64_t next_trigger_ms, int64_t at_ms, struct err *e)
 {
-	struct stmt *s = db_stmt(db, "UPDATE job SET status = ?2, next_trigger_ms = ?3, modified_ms = ?4 WHERE id = ?1", e);
+	struct stmt *s = db_stmt(db, "UPDATE job SET status = ?2, next_trigger_ms = ?3, modified_ms = ?4, over_ms = NULL"
+	    " WHERE id = ?1", e);
 
 	stmt_i64(s, 1, id);
 	stmt_i64(s, 2, status);
 	stmt_i64_or_null(s, 3, next_trigger_ms, 0);
 	stmt_i64(s, 4, at_ms);
+	return stmt_run(s, e) < 0 ? -1 : changed_one(db, id, e);
+}
+
+int
+job_set_over(struct db *db, int64_t id, int64_t at_ms, struct err *e)
+{
+	struct stmt *s = db_stmt(db, "UPDATE job SET status = 2, next_trigger_ms = NULL, modified_ms = ?2, over_ms = ?2"
+	    " WHERE id = ?1", e);
+
+	stmt_i64(s, 1, id);
+	stmt_i64(s, 2, at_ms);
 	return stmt_run(s, e) < 0 ? -1 : changed_one(db, id, e);
 }
 

@@ -74,6 +74,8 @@ int job_get_version(struct db *db, int64_t id, int64_t version, struct job *out,
 /* Inserts a new job (id 0) or a new version of an existing one; sets j->id, j->version, times. */
 int job_put(struct db *db, struct job *j, int64_t at_ms, struct err *e);
 int job_set_status(struct db *db, int64_t id, enum job_status status, int64_t next_trigger_ms, int64_t at_ms, struct err *e);
+/* Disables it because its times are over; job_set_status and job_put forget that. */
+int job_set_over(struct db *db, int64_t id, int64_t at_ms, struct err *e);
 int job_set_next(struct db *db, int64_t id, int64_t next_trigger_ms, struct err *e);
 /* Lists in id order: those with id > after_id, up to limit; app_id 0: all; with_deleted. fn returns false to stop. */
 int job_each(struct db *db, int64_t app_id, bool with_deleted, int64_t after_id, int limit,

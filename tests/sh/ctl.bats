@@ -292,7 +292,7 @@ status_of() {
 	stop_pid "$SERVER_PID"
 	if command -v sqlite3 >/dev/null; then
 		sqlite3 "$db" "WITH RECURSIVE n(i) AS (VALUES(100) UNION ALL SELECT i + 1 FROM n WHERE i < 1299)
-		    INSERT INTO job SELECT i, 1, 'many ' || i, 2, 1, NULL, 1, 1 FROM n;
+		    INSERT INTO job(id, app_id, name, status, version, next_trigger_ms, created_ms, modified_ms) SELECT i, 1, 'many ' || i, 2, 1, NULL, 1, 1 FROM n;
 		    INSERT INTO job_version(job_id, version, at_ms, name, params, time_type, execute_type, processor_type,
 		    processor_info) SELECT id, 1, 1, name, '[\"true\"]', 1, 1, 1, 'exec' FROM job WHERE id >= 100;"
 	else

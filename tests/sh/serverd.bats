@@ -347,7 +347,8 @@ start_fails() {
 		rm -rf "$SERVER_ROOT"
 		mkdir -p "$SERVER_ROOT/state"
 		cat "${sql[@]}" - <<<"PRAGMA user_version=${#sql[@]}; PRAGMA application_id=0x706a7331; PRAGMA journal_mode=WAL;
-		    INSERT INTO app VALUES (1, 'default', 'x', 1, 0, 0); INSERT INTO job VALUES (1, 1, 'old', 1, 1, NULL, 0, 0);
+		    INSERT INTO app VALUES (1, 'default', 'x', 1, 0, 0); INSERT INTO job(id, app_id, name, status, version, next_trigger_ms, created_ms, modified_ms)
+		    VALUES (1, 1, 'old', 1, 1, NULL, 0, 0);
 		    INSERT INTO job_version (job_id, version, at_ms, name, params, time_type, execute_type, processor_type, processor_info)
 		    VALUES (1, 1, 0, 'old', '[\"true\"]', 1, 1, 1, 'exec');" | sqlite3 "$db"
 		start_server

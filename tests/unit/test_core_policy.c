@@ -544,6 +544,201 @@ a_retry_waits_no_longer(void **state)
 	rig_close(&r);
 }
 
+/* Its end lay behind a jump forward: it was over, and is not when the clock is back. */
+static void
+over_and_back(int64_t type, const char *expr, bool restart, bool by_hand)
+{
+	struct job_spec s = rig_spec("job", type, expr);
+	struct rig r;
+	int64_t id;
+	char rule[32];
+
+	rig_open(&r, NULL);
+	s.end_ms = T0 + 3 * HOUR;
+	word(&s.misfire, "none");
+	id = rig_save(&r, 0, s, true);
+	rig_run_until(&r, T0 + HOUR + 30 * SEC, true);
+	rig_succeed_all(&r);
+	jump(&r, 30 * DAY, restart);
+	rig_run_until(&r, r.now.at_ms + 2 * MIN, true);
+	assert_int_equal(rig_sql(&r, "SELECT status FROM job"), JOB_DISABLED);
+	if (by_hand)
+		assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, id, JOB_DISABLED, &r.e)), 0);
+	jump(&r, -30 * DAY, restart);
+	assert_int_equal(rig_sql(&r, "SELECT status FROM job"), by_hand ? JOB_DISABLED : JOB_ENABLED);
+	rig_run_until(&r, T0 + 2 * HOUR + 30 * SEC, true);
+	rig_succeed_all(&r);
+	if (type == TIME_CRON && !by_hand)
+		each_minute_once(&r);
+	assert_true(by_hand || rig_sql(&r, "SELECT count(*) FROM instance") >= 117);
+	rig_run_until(&r, T0 + 4 * HOUR, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT status FROM job"), JOB_DISABLED);
+	jump(&r, -30 * MIN, restart); /* over by this clock, too */
+	assert_int_equal(rig_sql(&r, "SELECT status FROM job"), JOB_DISABLED);
+	if (!by_hand) {
+		assert_int_equal(verify(&r, rule), 0);
+		assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE nominal_ms > 1763683200000 + 10800000"), 0);
+	}
+	rig_close(&r);
+}
+
+static void
+over_is_not_for_ever(void **state)
+{
+	for (int k = 0; k < 4; k++) {
+		over_and_back(TIME_CRON, "0 * * * * ?", k % 2 == 1, k / 2 == 1);
+		over_and_back(TIME_FIXED_RATE, "1m", k % 2 == 1, k / 2 == 1);
+	}
+}
+
+/* What one job left out as it ran still, while the clock was ahead, is planned anew, and neither twice. */
+static void
+overlap_and_back(bool restart, int64_t back_ms)
+{
+	struct job_spec s = minutely("once");
+	struct rig r;
+	int64_t id;
+
+	rig_open(&r, NULL);
+	word(&s.overlap, "skip");
+	rig_save(&r, 0, s, true);
+	rig_run_until(&r, T0 + MIN + SEC, false);
+	assert_int_equal(r.n_act, 1);
+	id = r.act[0].instance_id;
+	rig_answer(&r, ACTION_RUN, id, 1, MESSAGE_ACCEPTED);
+	for (int i = 0; i < 40; i++) {
+		rig_say(&r, id, INSTANCE_RUNNING, true, 1, NULL);
+		rig_forget(&r);
+		rig_run_until(&r, r.now.at_ms + 30 * SEC, false);
+	}
+	assert_int_equal(rig_sql(&r, "SELECT count FROM skipped WHERE reason = 'overlap'"), 20);
+	rig_say(&r, id, INSTANCE_SUCCEED, true, 1, "ok");
+	rig_run_until(&r, r.now.at_ms + 3 * MIN, true);
+	rig_succeed_all(&r);
+	each_minute_once(&r);
+	jump(&r, -back_ms, restart);
+	rig_run_until(&r, r.now.at_ms + 2 * MIN, true);
+	rig_succeed_all(&r);
+	jump(&r, back_ms, restart); /* a misfire: of times that ran, and of others */
+	rig_run_until(&r, r.now.at_ms + 2 * MIN, true);
+	rig_succeed_all(&r);
+	each_minute_once(&r);
+	rig_close(&r);
+}
+
+static void
+overlap_is_planned_anew(void **state)
+{
+	for (int k = 0; k < 8; k++)
+		overlap_and_back(k % 2 == 1, (int64_t[]){ 2, 7, 15, 20 }[k / 2] * MIN);
+}
+
+/* A machine whose clock has no battery: 1956 or 1970, until somebody sets it. */
+static void
+clock_of_years_ago(void **state)
+{
+	static const int64_t then[] = { 0, -14 * 365 * DAY, 60 * SEC, 946684800000 /* 2000 */ };
+
+	for (int k = 0; k < 8; k++) {
+		struct job_spec s = minutely(k % 2 == 0 ? "once" : "all");
+		struct rig r;
+		int64_t right, n;
+		char rule[32];
+
+		rig_open(&r, NULL);
+		rig_save(&r, 0, s, true);
+		rig_run_until(&r, T0 + 10 * MIN + 30 * SEC, true);
+		assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, 1, JOB_DISABLED, &r.e)), 0);
+		rig_run_until(&r, T0 + 20 * MIN + 30 * SEC, true);
+		assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, 1, JOB_ENABLED, &r.e)), 0);
+		rig_run_until(&r, T0 + 30 * MIN + 30 * SEC, true);
+		rig_succeed_all(&r);
+		n = rig_sql(&r, "SELECT count(*) FROM instance");
+		right = r.now.at_ms + 5 * MIN;
+		r.now.at_ms = then[k / 2];
+		rig_restart(&r);
+		rig_run_until(&r, r.now.at_ms + 5 * MIN, true);
+		rig_start(&r, 1); /* by hand it runs */
+		rig_run_until(&r, r.now.at_ms + 10 * SEC, true);
+		rig_succeed_all(&r);
+		assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 5"), n + 1);
+		assert_int_equal(rig_sql(&r, "SELECT sum(count) FROM skipped"), 10); /* what was left out is known still */
+		jump(&r, right - r.now.at_ms, false);
+		rig_run_until(&r, right + 5 * MIN, true);
+		rig_succeed_all(&r);
+		assert_int_equal(verify(&r, rule), 0);
+		/* Five passed meanwhile: the first of them, or all; then five more. */
+		assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE nominal_ms IS NOT NULL"), n + (k % 2 == 0 ? 1 : 5) + 5);
+		assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE nominal_ms < 1763683200000"), 0);
+		rig_close(&r);
+	}
+}
+
+/* --- what is old ------------------------------------------------------------------------------------------------- */
+
+static int64_t
+retained(struct rig *r)
+{
+	const struct core_keep keep = { .instances_ms = DAY, .skipped_ms = DAY };
+	bool more = true;
+
+	while (more)
+		assert_int_equal(EVENT(r, core_retain(r->core, r->now, &keep, 1000, &more, &r->e)), 0);
+	return rig_sql(r, "SELECT (SELECT count(*) FROM instance) + (SELECT count(*) FROM skipped)");
+}
+
+static void
+a_leap_makes_nothing_old(void **state)
+{
+	for (int restart = 0; restart < 2; restart++) {
+		struct rig r;
+		int64_t n;
+
+		rig_open(&r, NULL);
+		rig_save(&r, 0, minutely("none"), true);
+		rig_run_until(&r, T0 + HOUR, true);
+		rig_succeed_all(&r);
+		n = retained(&r);
+		assert_true(n >= 59);
+		jump(&r, 400 * DAY, restart == 1);
+		for (int i = 0; i < 5; i++) {
+			rig_pass(&r, HOUR);
+			assert_true(retained(&r) >= n);
+		}
+		jump(&r, 3 * DAY, restart == 1); /* not steady yet */
+		rig_pass(&r, 5 * HOUR);
+		assert_true(retained(&r) >= n);
+		jump(&r, -403 * DAY, restart == 1);
+		rig_pass(&r, 7 * HOUR);
+		assert_true(retained(&r) >= n);
+		assert_true(core_kept_ms(r.core, r.now) >= r.now.at_ms - MIN);
+		rig_pass(&r, DAY); /* now they are */
+		assert_true(retained(&r) < n);
+		rig_close(&r);
+	}
+}
+
+/* A clock that was set right is believed in the end. */
+static void
+a_steady_clock_counts(void **state)
+{
+	struct rig r;
+
+	rig_open(&r, NULL);
+	rig_save(&r, 0, minutely("none"), true);
+	rig_run_until(&r, T0 + HOUR, true);
+	rig_succeed_all(&r);
+	assert_true(retained(&r) >= 59);
+	jump(&r, 400 * DAY, true);
+	assert_true(retained(&r) >= 59);
+	assert_true(core_kept_ms(r.core, r.now) < T0 + 2 * HOUR);
+	rig_pass(&r, 6 * HOUR + MIN);
+	assert_true(retained(&r) < 5);
+	assert_int_equal(core_kept_ms(r.core, r.now), r.now.at_ms);
+	rig_close(&r);
+}
+
 /* --- the ledger is checked ---------------------------------------------------------------------------------------- */
 
 static void
@@ -650,6 +845,9 @@ main(void)
 		cmocka_unit_test(overlap_queue_waits_for_a_retry), cmocka_unit_test(overlap_replace),
 		cmocka_unit_test(deadline_when_late), cmocka_unit_test(deadline_while_waiting), cmocka_unit_test(jitter_is_stable),
 		cmocka_unit_test(refused), cmocka_unit_test(clock_set_there_and_back), cmocka_unit_test(clock_set_back_and_there),
+		cmocka_unit_test(over_is_not_for_ever), cmocka_unit_test(overlap_is_planned_anew),
+		cmocka_unit_test(clock_of_years_ago), cmocka_unit_test(a_leap_makes_nothing_old),
+		cmocka_unit_test(a_steady_clock_counts),
 		cmocka_unit_test(a_retry_waits_no_longer), cmocka_unit_test(verify_finds),
 		cmocka_unit_test(verify_knows_edits_and_retention),
 	};
