@@ -6,6 +6,7 @@
 
 #include "codec/json.h"
 #include "net/http_client.h"
+#include "patience.h"
 #include "store/app.h"
 #include "words.h"
 
@@ -84,6 +85,17 @@ take_token(struct ctl *c, const struct http_result *r, struct err *e)
 }
 
 static int
+fetch_token(struct ctl *c, const struct http_call *call, struct http_result *r, struct err *e)
+{
+	int rc;
+
+	patience_begin(buf_str(&c->base), PATIENCE_MS, LOGIN_MS);
+	rc = http_fetch(call, NULL, r, e);
+	patience_end(rc == 0);
+	return rc;
+}
+
+static int
 ask_token(struct ctl *c, const char *password, struct err *e)
 {
 	static const char *const headers[] = { "Content-Type: application/json", NULL };
@@ -108,7 +120,7 @@ ask_token(struct ctl *c, const char *password, struct err *e)
 	call.body_len = body.len;
 	if (!buf_ok(&url) || !buf_ok(&body))
 		rc = err_set(e, ERR_NOMEM, "out of memory");
-	else if (http_fetch(&call, NULL, &r, e) != 0)
+	else if (fetch_token(c, &call, &r, e) != 0)
 		rc = err_prefix(e, "no server answers at %s", buf_str(&c->base));
 	else
 		rc = take_token(c, &r, e);

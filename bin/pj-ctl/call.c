@@ -12,6 +12,7 @@
 #include "auth.h"
 #include "base/file.h"
 #include "net/http_client.h"
+#include "patience.h"
 #include "similar.h"
 #include "words.h"
 
@@ -169,9 +170,20 @@ refused(struct ctl *c, const char *path, const struct http_result *r, struct err
 struct exchange {
 	const char *path; /* behind /pj/1/ */
 	const struct buf *query, *body; /* body NULL: a GET */
-	int64_t total_ms;
+	int64_t total_ms, wait_ms; /* wait_ms: the server may keep it so long */
 	const char *const *want;
 };
+
+static int
+ask(struct ctl *c, const struct exchange *x, const struct http_call *call, struct http_result *r, struct err *e)
+{
+	int rc;
+
+	patience_begin(c->server != NULL ? buf_str(&c->base) : c->sock, x->wait_ms + PATIENCE_MS, x->total_ms);
+	rc = http_fetch(call, x->want, r, e);
+	patience_end(rc == 0);
+	return rc == 0 ? 0 : no_server(c, e);
+}
 
 static int
 fetch_once(struct ctl *c, const struct exchange *x, struct http_result *r, struct err *e)
@@ -200,7 +212,7 @@ fetch_once(struct ctl *c, const struct exchange *x, struct http_result *r, struc
 	if (!buf_ok(&url) || (x->body != NULL && !buf_ok(x->body)))
 		rc = err_set(e, ERR_NOMEM, "out of memory");
 	else
-		rc = http_fetch(&call, x->want, r, e) == 0 ? 0 : no_server(c, e);
+		rc = ask(c, x, &call, r, e);
 	buf_fini(&url);
 	return rc;
 }
@@ -253,10 +265,10 @@ call_get(struct ctl *c, const char *path, const struct buf *query, struct json_t
 }
 
 int
-call_get_within(struct ctl *c, const char *path, const struct buf *query, int64_t total_ms, struct json_t **doc,
-    struct err *e)
+call_get_within(struct ctl *c, const char *path, const struct buf *query, int64_t wait_ms, int64_t total_ms,
+    struct json_t **doc, struct err *e)
 {
-	struct exchange x = { .path = path, .query = query, .total_ms = total_ms };
+	struct exchange x = { .path = path, .query = query, .total_ms = total_ms, .wait_ms = wait_ms };
 
 	return fetch_json(c, &x, doc, e);
 }
@@ -282,9 +294,10 @@ int
 call_log(struct ctl *c, const char *id, int64_t offset, int64_t wait_ms, int64_t total_ms, struct call_log *out,
     struct err *e)
 {
-	static const char *const want[] = { "X-PJ-Log-Next", "X-PJ-Log-End", NULL };
+	static const char *const want[] = { "X-PJ-Log-Next", "X-PJ-Log-End", "X-PJ-Log-Missing", NULL };
 	struct buf query = BUF_INIT;
-	struct exchange x = { .path = "instance/log", .query = &query, .total_ms = total_ms, .want = want };
+	struct exchange x = { .path = "instance/log", .query = &query, .total_ms = total_ms, .wait_ms = wait_ms,
+		.want = want };
 	struct http_result r;
 	char *end;
 	int rc;
@@ -297,9 +310,10 @@ call_log(struct ctl *c, const char *id, int64_t offset, int64_t wait_ms, int64_t
 	if (rc == 0) {
 		out->bytes = r.body;
 		buf_init(&r.body);
+		out->end = strcmp(r.header[1], "1") == 0;
+		out->missing = strtoll(r.header[2], NULL, 10);
 		errno = 0;
 		out->next = strtoll(r.header[0], &end, 10);
-		out->end = strcmp(r.header[1], "1") == 0;
 		if (end == r.header[0] || *end != '\0' || errno != 0 || out->next < offset)
 			rc = err_set(e, ERR_PROTOCOL, "the server's answer to instance/log has no valid X-PJ-Log-Next");
 	}

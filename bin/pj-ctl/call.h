@@ -18,14 +18,15 @@ void call_body(const struct ctl *c, struct jw *w, struct buf *body);
  * ERR_UNAVAILABLE no server, ERR_TIMEOUT no answer (a change may have been done), ERR_PROTOCOL nonsense. */
 int call_get(struct ctl *c, const char *path, const struct buf *query, struct json_t **doc, struct err *e);
 int call_post(struct ctl *c, const char *path, const struct buf *body, struct json_t **doc, struct err *e);
-/* The same GET, given up after total_ms. */
-int call_get_within(struct ctl *c, const char *path, const struct buf *query, int64_t total_ms, struct json_t **doc,
-    struct err *e);
+/* The same GET, given up after total_ms; the server may keep it for wait_ms. */
+int call_get_within(struct ctl *c, const char *path, const struct buf *query, int64_t wait_ms, int64_t total_ms,
+    struct json_t **doc, struct err *e);
 
 struct call_log {
 	struct buf bytes;
 	int64_t next; /* the offset behind them */
-	bool end;     /* the instance is finished and its log complete */
+	bool end;     /* the instance is finished, and nothing more comes */
+	int64_t missing; /* bytes of it that the server did not get; 0 none */
 };
 /* The log from offset; where there is none yet the server waits for wait_ms. buf_fini(&out->bytes) always. */
 int call_log(struct ctl *c, const char *id, int64_t offset, int64_t wait_ms, int64_t total_ms, struct call_log *out,

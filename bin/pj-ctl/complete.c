@@ -102,7 +102,7 @@ offer_rows(struct ctl *c, const char *path, const char *list, const char *member
 
 	call_param_app(c, &query);
 	call_param_i64(&query, "limit", 200);
-	if (call_get_within(c, path, &query, 2000, &doc, &e) == 0) {
+	if (call_get_within(c, path, &query, 0, 2000, &doc, &e) == 0) {
 		const struct json_t *rows = js_get(doc, list);
 
 		for (size_t i = 0; i < js_len(rows); i++) {

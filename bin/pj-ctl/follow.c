@@ -196,7 +196,7 @@ look(struct follower *w, int64_t most_ms, struct json_t **instance, struct err *
 	times(w, most_ms, &wait_ms, &total_ms);
 	call_param(&query, "id", w->f->id);
 	call_param_i64(&query, "waitMs", most_ms == 0 ? 0 : wait_ms);
-	rc = call_get_within(w->c, "instance/wait", &query, total_ms, instance, e);
+	rc = call_get_within(w->c, "instance/wait", &query, most_ms == 0 ? 0 : wait_ms, total_ms, instance, e);
 	buf_fini(&query);
 	if (rc != 0)
 		return try_again(w, e) == 0 ? 1 : -1;
@@ -262,6 +262,9 @@ log_step(struct follower *w, struct err *e)
 			w->log_over = 0; /* it does arrive */
 			rc = put_bytes(w, &log.bytes, e);
 		}
+		if (rc == 0 && log.end && log.missing > 0)
+			ctl_say("the log of instance %s is not whole: %lld bytes of it did not come from the worker", w->f->id,
+			    (long long)log.missing);
 		if (rc == 0 && !log.end)
 			rc = log.bytes.len > 0 ? 1 : w->f->until_end ? wait_for_rest(w, e) : 0;
 		if (rc == 1 && time_left(w) <= 0)

@@ -314,14 +314,22 @@ instance_wait(struct call *c, struct err *e)
 /* --- log ------------------------------------------------------------------------------------------------------- */
 
 static void
-send_log(struct http_req *req, struct buf *text, int64_t next, bool end)
+put_number_header(struct http_req *req, const char *name, int64_t v)
 {
 	char number[32];
 
-	snprintf(number, sizeof number, "%lld", (long long)next);
-	http_reply_header(req, "X-PJ-Log-Next", number);
-	if (end)
+	snprintf(number, sizeof number, "%lld", (long long)v);
+	http_reply_header(req, name, number);
+}
+
+static void
+send_log(struct http_req *req, struct buf *text, int64_t next, enum log_end end, int64_t missing)
+{
+	put_number_header(req, "X-PJ-Log-Next", next);
+	if (end != LOG_GOES_ON)
 		http_reply_header(req, "X-PJ-Log-End", "1");
+	if (end == LOG_CUT)
+		put_number_header(req, "X-PJ-Log-Missing", missing);
 	http_reply(req, 200, "text/plain; charset=utf-8", text);
 }
 
@@ -331,24 +339,29 @@ say_log(struct server *s, struct http_req *req, int64_t id, int64_t offset, bool
 	struct buf text = BUF_INIT;
 	struct err e = ERR_INIT;
 	struct instance i;
-	int64_t length;
-	bool end;
+	enum log_end end;
+	int64_t length, missing;
+	int rc;
 
 	if (logstore_length(s->logs, id, &length, &e) != 0 || instance_get(s->db, id, &i, &e) != 0) {
 		reply_pj_error(req, &e);
 		return true;
 	}
-	end = logstore_complete(s->logs, &i);
+	rc = logstore_end(s->logs, &i, &end, &missing, &e);
 	instance_fini(&i);
+	if (rc != 0) {
+		reply_pj_error(req, &e);
+		return true;
+	}
 	if (offset > length)
 		offset = length;
-	if (offset == length && !end && !last)
+	if (offset == length && end == LOG_GOES_ON && !last)
 		return false;
 	if (logstore_read(s->logs, id, offset, LOG_CHUNK, &text, &e) != 0) {
 		reply_pj_error(req, &e);
 	} else {
 		offset += (int64_t)text.len;
-		send_log(req, &text, offset, end && offset == length);
+		send_log(req, &text, offset, offset == length ? end : LOG_GOES_ON, missing);
 	}
 	buf_fini(&text);
 	return true;

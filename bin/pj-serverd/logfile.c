@@ -184,7 +184,7 @@ logfile_flush(struct logfile *f, struct logdir *d, struct db *db, int64_t at_ms,
 	if (!buf_ok(&f->pending))
 		return err_set(e, ERR_NOMEM, "out of memory");
 	for (struct logsource *s = f->sources; s != NULL; s = s->next)
-		if (s->offset != s->before && logindex_set_offset(db, f->id, s->spool, s->offset, e) != 0)
+		if (s->offset != s->before && logindex_set_offset(db, f->id, s->spool, s->attempt, s->offset, e) != 0)
 			return -1;
 	if (f->pending.len == 0)
 		return 0;

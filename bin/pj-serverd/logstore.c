@@ -384,23 +384,42 @@ logstore_read(struct logstore *l, int64_t instance_id, int64_t offset, size_t mo
 	return 0;
 }
 
-bool
-logstore_complete(struct logstore *l, const struct instance *i)
+/* Up to where the last attempt's log is stored, this turn's appends included. */
+static int
+stored(struct logstore *l, const struct logfile *f, const struct instance *i, int64_t *out, struct err *e)
+{
+	if (logindex_stored(l->server->db, i->id, i->attempt, out, e) != 0)
+		return -1;
+	for (const struct logsource *s = f == NULL ? NULL : f->sources; s != NULL; s = s->next)
+		if (s->attempt == i->attempt && s->offset > *out)
+			*out = s->offset;
+	return 0;
+}
+
+int
+logstore_end(struct logstore *l, const struct instance *i, enum log_end *end, int64_t *missing, struct err *e)
 {
 	struct logfile *f = lookup(l, i->id);
-	int64_t grace = i->log_length < 0 ? GRACE_JAVA_MS : GRACE_PJ_MS, since_ms;
+	int64_t since_ms = i->finished_ms == NO_MS ? i->modified_ms : i->finished_ms, have = 0;
 
+	*end = LOG_GOES_ON;
+	*missing = 0;
 	if (!state_is_finished(i->status))
-		return false;
-	if (i->attempt == 0 || i->log_length == 0)
-		return true;
-	for (const struct logsource *s = f == NULL ? NULL : f->sources; s != NULL; s = s->next)
-		if (i->log_length > 0 && s->attempt == i->attempt && s->offset >= i->log_length)
-			return true;
-	since_ms = i->finished_ms == NO_MS ? i->modified_ms : i->finished_ms;
+		return 0;
+	if (i->attempt != 0 && i->log_length > 0 && stored(l, f, i, &have, e) != 0)
+		return -1;
 	if (f != NULL && f->at_ms > since_ms) /* a long log is on its way for long */
 		since_ms = f->at_ms;
-	return server_now(l->server).at_ms - since_ms > grace;
+	since_ms = server_now(l->server).at_ms - since_ms;
+	if (i->attempt == 0 || i->log_length == 0 || (i->log_length > 0 && have >= i->log_length)) {
+		*end = LOG_WHOLE;
+	} else if (i->log_length < 0) {
+		*end = since_ms > GRACE_JAVA_MS ? LOG_WHOLE : LOG_GOES_ON;
+	} else if (since_ms > GRACE_PJ_MS) {
+		*end = LOG_CUT;
+		*missing = i->log_length - have;
+	}
+	return 0;
 }
 
 /* --- removing -------------------------------------------------------------------------------------------------- */

@@ -31,8 +31,14 @@ void logstore_undo(struct logstore *l);       /* the turn was rolled back */
 int logstore_length(struct logstore *l, int64_t instance_id, int64_t *out, struct err *e);
 /* Appends up to `most` bytes from offset. 0; ERR_IO. */
 int logstore_read(struct logstore *l, int64_t instance_id, int64_t offset, size_t most, struct buf *out, struct err *e);
-/* Nothing more is to be expected of this instance's log. */
-bool logstore_complete(struct logstore *l, const struct instance *i);
+/* What is to be expected of this instance's log. *missing: bytes of the last attempt's that the worker counted and that
+ * did not come, 0 unless LOG_CUT. */
+enum log_end {
+	LOG_GOES_ON,
+	LOG_WHOLE, /* also: a Java worker's, which does not count, when nothing has come for a while */
+	LOG_CUT,   /* nothing has come for a while, and it was waited for */
+};
+int logstore_end(struct logstore *l, const struct instance *i, enum log_end *end, int64_t *missing, struct err *e);
 
 /* Removes one instance's log (an event). */
 int logstore_remove(struct logstore *l, int64_t instance_id, int64_t length, struct err *e);

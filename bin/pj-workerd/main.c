@@ -120,7 +120,7 @@ check_config(const struct config *conf, struct err *e)
 	if (conf->worker.servers.n == 0)
 		return err_set(e, ERR_CONFIG, "worker.servers is empty: set it to the servers' http addresses, for instance "
 		    "127.0.0.1:7700");
-	return policy_check_config(conf, e);
+	return 0;
 }
 
 static int
@@ -227,8 +227,9 @@ main(int argc, char **argv)
 
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
-	rc = options_load(&options, &conf, argc, argv, "pj-workerd",
-	    "Accepts dispatches of a server, starts, watches and ends their runs and the helpers of this host.", more, false);
+	rc = options_load_checked(&options, &conf, argc, argv, "pj-workerd",
+	    "Accepts dispatches of a server, starts, watches and ends their runs and the helpers of this host.", more, false,
+	    policy_check_config);
 	if (rc != -1)
 		return rc;
 	log_level_from_name(conf.log.level, &level);

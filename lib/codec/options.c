@@ -65,6 +65,13 @@ int
 options_load(struct options *o, struct config *conf, int argc, char **argv, const char *program, const char *summary,
     const char *more, bool with_once)
 {
+	return options_load_checked(o, conf, argc, argv, program, summary, more, with_once, NULL);
+}
+
+int
+options_load_checked(struct options *o, struct config *conf, int argc, char **argv, const char *program,
+    const char *summary, const char *more, bool with_once, int (*check)(const struct config *conf, struct err *e))
+{
 	struct opt_cmd cmd = { program, "[options]", summary, with_once ? once_table : plain_table, more, false };
 	struct opt_args args = { argc > 0 ? argc - 1 : 0, argv + (argc > 0), 0, false };
 	struct parse p = { o, false };
@@ -78,7 +85,10 @@ options_load(struct options *o, struct config *conf, int argc, char **argv, cons
 		return rc;
 	if (args.argc > 0)
 		return opt_usage_error(&cmd, "unexpected word: %.100s", args.argv[0]);
-	if (config_load(conf, &o->where, &e) < 0) {
+	rc = config_load(conf, &o->where, &e);
+	if (rc == 0 && check != NULL && (rc = check(conf, &e)) != 0)
+		config_fini(conf);
+	if (rc != 0) {
 		fprintf(stderr, "%s: %s\n", program, e.msg);
 		return err_exit_code(e.code);
 	}

@@ -22,6 +22,9 @@ struct options {
  * the printed configuration of -n, an error). with_once: --once is known. */
 int options_load(struct options *o, struct config *conf, int argc, char **argv, const char *program, const char *summary,
     const char *more, bool with_once);
+/* The same for a program that knows more about its keys than config_load does. */
+int options_load_checked(struct options *o, struct config *conf, int argc, char **argv, const char *program,
+    const char *summary, const char *more, bool with_once, int (*check)(const struct config *conf, struct err *e));
 /* For SIGHUP: loads again from the same places and takes the reloadable keys; logs what happened. -1: kept as it was. */
 int options_reload(const struct options *o, struct config *conf);
 

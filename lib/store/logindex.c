@@ -55,15 +55,27 @@ logindex_set_length(struct db *db, int64_t instance_id, int64_t length, int64_t 
 }
 
 int
-logindex_set_offset(struct db *db, int64_t instance_id, const char *spool, int64_t offset, struct err *e)
+logindex_set_offset(struct db *db, int64_t instance_id, const char *spool, int64_t attempt, int64_t offset,
+    struct err *e)
 {
-	struct stmt *s = db_stmt(db, "INSERT INTO log_source(instance_id, spool, offset) VALUES(?, ?, ?)"
+	struct stmt *s = db_stmt(db, "INSERT INTO log_source(instance_id, spool, offset, attempt) VALUES(?, ?, ?, ?)"
 	    " ON CONFLICT(instance_id, spool) DO UPDATE SET offset = excluded.offset", e);
 
 	stmt_i64(s, 1, instance_id);
 	stmt_text(s, 2, spool);
 	stmt_i64(s, 3, offset);
+	stmt_i64(s, 4, attempt);
 	return stmt_run(s, e);
+}
+
+int
+logindex_stored(struct db *db, int64_t instance_id, int64_t attempt, int64_t *out, struct err *e)
+{
+	struct stmt *s = db_stmt(db, "SELECT coalesce(max(offset), 0) FROM log_source WHERE instance_id = ? AND attempt = ?", e);
+
+	stmt_i64(s, 1, instance_id);
+	stmt_i64(s, 2, attempt);
+	return one_i64(s, out, e);
 }
 
 int

@@ -12,7 +12,10 @@
 int logindex_length(struct db *db, int64_t instance_id, int64_t *out, int64_t *at_ms, struct err *e);
 int logindex_offset(struct db *db, int64_t instance_id, const char *spool, int64_t *out, struct err *e); /* 0 unknown */
 int logindex_set_length(struct db *db, int64_t instance_id, int64_t length, int64_t at_ms, struct err *e);
-int logindex_set_offset(struct db *db, int64_t instance_id, const char *spool, int64_t offset, struct err *e);
+int logindex_set_offset(struct db *db, int64_t instance_id, const char *spool, int64_t attempt, int64_t offset,
+    struct err *e);
+/* Up to where the log of this attempt is stored; 0: nothing of it. */
+int logindex_stored(struct db *db, int64_t instance_id, int64_t attempt, int64_t *out, struct err *e);
 int logindex_remove(struct db *db, int64_t instance_id, struct err *e);
 /* Oldest first, those written before before_ms; instances that are not finished are left out. */
 int logindex_each_old(struct db *db, int64_t before_ms, int limit, bool (*fn)(int64_t instance_id, int64_t length, void *arg),

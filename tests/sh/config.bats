@@ -20,6 +20,13 @@ refused() { # refused TEXT-OF-PJ.INI PART...
 	done
 }
 
+@test "pj-workerd -n refuses what its start refuses in worker.allow" {
+	run pj-workerd -r "$BATS_TEST_TMPDIR/r" -o worker.allow=exec,nonsense -n
+	assert_eq "$status" 78
+	assert_has "$output" 'worker.allow: "nonsense" is no kind of job'
+	pj-workerd -r "$BATS_TEST_TMPDIR/r" -o worker.allow=exec,/opt/jobs/ -n | grep -q '^allow'
+}
+
 @test "every daemon prints the configuration that is in force, and that reads back the same" {
 	printf '[worker]\nslots = 7\ntags = "a ;b"\n' >"$R/etc/pj.ini"
 	for d in "${daemons[@]}"; do

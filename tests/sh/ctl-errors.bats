@@ -352,6 +352,16 @@ echo two'
 	assert_has "$(cat "$BATS_TEST_TMPDIR/err")" 'instance 77 failed, exit code 9: two'
 }
 
+@test "a server that says nothing: a word after a while, once, not about one that may wait" {
+	canned
+	say GET_pj_1_server_status hang ''
+	timeout 6 "$BUILD/bin/pj-ctl" -r "$R" server status >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- || true
+	assert_eq "$(cat "$BATS_TEST_TMPDIR/err")" "pj-ctl: no answer yet from $R/run/server.sock; it is waited for, 30 s at most"
+	say GET_pj_1_instance_wait hang ''
+	timeout 6 "$BUILD/bin/pj-ctl" -r "$R" instance wait 7 2>"$BATS_TEST_TMPDIR/err" 3>&- || true
+	assert_eq "$(cat "$BATS_TEST_TMPDIR/err")" ''
+}
+
 @test "a finished instance whose log never ends is left after a while" {
 	canned
 	say GET_pj_1_instance_log 200 '' 'X-PJ-Log-Next: 0'
@@ -385,7 +395,7 @@ echo two'
 	say GET_pj_1_instance_wait 200 '{"id":"7","status":"running"}'
 	ends 124 c instance wait 7 --timeout 300ms
 	assert_has "$err" 'it goes on'
-	echo hang >"$CAN/GET_pj_1_instance_wait"
+	say GET_pj_1_instance_wait hang ''
 	ends 124 timeout 20 "$BUILD/bin/pj-ctl" -r "$R" instance wait 7 --timeout 300ms
 }
 

@@ -120,6 +120,12 @@ UNKNOWN c"
 	sqlite3 "$db" 'UPDATE log_file SET at_ms = at_ms - 60000'
 	start_server
 	assert_has "$(follow "$next" 0)" "X-PJ-Log-End: 1"
+	assert_has "$(follow "$next" 0)" "X-PJ-Log-Missing: 2990"
+	run ctl instance log -f "$ID"
+	assert_has "$output" 'is not whole: 2990 bytes of it did not come from the worker'
+	log_line 3000 rest # it does come, late
+	assert_has "$(follow "$next" 0)" "X-PJ-Log-End: 1"
+	[[ $(follow "$next" 0) != *X-PJ-Log-Missing* ]]
 }
 
 @test "a log that has nothing ends with its instance" {

@@ -449,8 +449,12 @@ log_index(void **state)
 	assert_int_equal(v, 150);
 	assert_int_equal(logindex_total(db, &v, &e), 0);
 	assert_int_equal(v, 650);
-	assert_int_equal(logindex_set_offset(db, 1, "a.spool", 5, &e), 0);
-	assert_int_equal(logindex_set_offset(db, 1, "a.spool", 9, &e), 0);
+	assert_int_equal(logindex_set_offset(db, 1, "a.spool", 2, 5, &e), 0);
+	assert_int_equal(logindex_set_offset(db, 1, "a.spool", 2, 9, &e), 0);
+	assert_int_equal(logindex_stored(db, 1, 2, &v, &e), 0);
+	assert_int_equal(v, 9);
+	assert_int_equal(logindex_stored(db, 1, 3, &v, &e), 0);
+	assert_int_equal(v, 0);
 	assert_int_equal(logindex_offset(db, 1, "a.spool", &v, &e), 0);
 	assert_int_equal(v, 9);
 	assert_int_equal(logindex_offset(db, 1, "b.spool", &v, &e), 0);
