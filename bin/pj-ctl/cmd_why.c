@@ -191,6 +191,19 @@ no_verdict(const struct why *w, struct err *e)
 	return 0;
 }
 
+/* Its times follow from what ran, or there are none. */
+static void
+no_expression(const struct why *w)
+{
+	if (w->version.spec.time_type == TIME_API || w->version.spec.time_type == TIME_WORKFLOW)
+		printf("the job had no time expression then; nothing of it ran at that time\n");
+	else if (w->at_ms == w->job.next_trigger_ms && w->job.status == JOB_ENABLED)
+		say(w, "", w->at_ms, w->at_ms > w->now_ms ? " will run, as the next one\n" : " is due\n");
+	else
+		printf("nothing of the job ran or was left out at that time; its times follow from each other (%s)\n",
+		    w->version.spec.time_expr != NULL ? w->version.spec.time_expr : "");
+}
+
 static int
 explain(const struct why *w, struct err *e)
 {
@@ -199,8 +212,10 @@ explain(const struct why *w, struct err *e)
 	if (r != 0)
 		return r < 0 ? -1 : 0;
 	if (w->sched == NULL) {
-		printf("the job had no cron expression then; nothing of it ran at that time\n");
-		return 0;
+		r = skipped(w, e);
+		if (r == 0)
+			no_expression(w);
+		return r < 0 ? -1 : 0;
 	}
 	if (next_of(w, w->at_ms - 1) != w->at_ms) {
 		not_named(w);

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "job/worker.h"
+#include "store/instance.h"
 #include "store/meta.h"
 #include "time/stamp.h"
 
@@ -19,7 +21,10 @@ struct walk {
 	int n;
 	struct job version;  /* whose schedule is in force at the cursor */
 	struct tz *tz;
-	struct sched *sched;
+	struct sched *sched; /* NULL: none whose times could be told */
+	struct sched *chain; /* instead: one whose times follow from each other */
+	bool chained;        /* and the cursor is one of them */
+	int64_t free_ms;     /* of a delay: when the run before ended, NO_MS unknown */
 	int64_t ends_ms;     /* the schedule is in force up to here */
 	int64_t zone_ends_ms; /* and the server's zone, where it is read in that, up to here */
 	int64_t cursor;      /* all up to here was judged */
@@ -94,6 +99,19 @@ verify_kept_from(struct db *db, int64_t *out, struct err *e)
 	*out = r == 0 ? strtoll(buf_str(&text), NULL, 10) : 0;
 	buf_fini(&text);
 	return r == 0 || why.code == ERR_NOTFOUND ? 0 : err_set(e, why.code, "%s", why.msg);
+}
+
+/* Of rates, delays and daily intervals, as far as each run is an instance. */
+static int
+chain_sched(const struct job_spec *spec, const struct tz *tz, struct sched **out, struct err *e)
+{
+	bool interval = spec->time_type == TIME_FIXED_RATE || spec->time_type == TIME_FIXED_DELAY;
+
+	*out = NULL;
+	if (spec->time_type != TIME_DAILY && (!interval || !workers_runs_command(spec)))
+		return 0;
+	*out = sched_parse((enum time_type)spec->time_type, spec->time_expr, tz, 0, e);
+	return *out == NULL ? -1 : 0;
 }
 
 static bool
@@ -183,9 +201,12 @@ static void
 leave(struct walk *w)
 {
 	sched_free(w->sched);
+	sched_free(w->chain);
 	tz_free(w->tz);
 	job_fini(&w->version);
-	w->sched = NULL;
+	w->sched = w->chain = NULL;
+	w->chained = false;
+	w->free_ms = NO_MS;
 	w->tz = NULL;
 }
 
@@ -200,7 +221,8 @@ enter(struct walk *w, int64_t version, struct err *e)
 	if (job_get_version(w->db, w->job->id, version, &w->version, e) < 0)
 		return -1;
 	w->tz = verify_zone(w->db, &w->version.spec, w->cursor, &w->zone_ends_ms, &why);
-	if (w->tz == NULL || verify_sched(&w->version.spec, w->tz, &w->sched, &why) < 0)
+	if (w->tz == NULL || verify_sched(&w->version.spec, w->tz, &w->sched, &why) < 0 ||
+	    chain_sched(&w->version.spec, w->tz, &w->chain, &why) < 0)
 		tell(w, "unreadable", w->cursor, "version %" PRId64 " cannot be checked: %.150s", version, why.msg);
 	w->ends_ms = INT64_MAX;
 	while (version < w->job->version && same) {
@@ -238,7 +260,58 @@ advance(struct walk *w, int64_t at_ms, struct err *e)
 
 struct verdict {
 	int64_t first_ms, last_ms, count, actual_ms;
+	int64_t created_ms, finished_ms; /* of an instance, else NO_MS */
 };
+
+static bool
+is_delay(const struct walk *w)
+{
+	return w->version.spec.time_type == TIME_FIXED_DELAY;
+}
+
+/* Times that follow from each other begin anew when the job is enabled, and when the clock is set back: less than a step may
+ * be lost then. Where a whole one is, it has no verdict. */
+static bool
+is_lost(const struct walk *w, int64_t before_ms, int64_t at_ms)
+{
+	int64_t next = sched_next(w->chain, before_ms, 0, INT64_MAX);
+
+	return next != SCHED_NEVER && sched_next(w->chain, next, 0, INT64_MAX) <= at_ms;
+}
+
+static bool
+is_in_window(const struct walk *w, int64_t at_ms)
+{
+	/* A first time is moved into the window: one that is in it stays. */
+	return w->version.spec.time_type != TIME_DAILY || sched_next(w->chain, at_ms - 1, at_ms, INT64_MAX) == at_ms;
+}
+
+static void
+judge_link(struct walk *w, const struct verdict *v)
+{
+	char a[STAMP_SIZE], b[STAMP_SIZE];
+	int64_t n = 1, last = v->first_ms, behind;
+
+	if (w->chained && !is_delay(w) && is_lost(w, w->cursor, v->first_ms))
+		tell(w, "no-verdict", sched_next(w->chain, w->cursor, 0, INT64_MAX), "behind %s comes %s: at least one time of %.80s"
+		    " has no instance and was not skipped", stamp(w, a, w->cursor), stamp(w, b, v->first_ms), w->version.spec.time_expr);
+	if (is_delay(w) && w->free_ms != NO_MS && v->created_ms != NO_MS && w->free_ms <= v->created_ms &&
+	    v->first_ms < w->free_ms + sched_interval_ms(w->chain))
+		tell(w, "early", v->first_ms, "%s is less than %.80s behind the end of the run before, %s",
+		    stamp(w, a, v->first_ms), w->version.spec.time_expr, stamp(w, b, w->free_ms));
+	if (!is_in_window(w, v->first_ms) || !is_in_window(w, v->last_ms))
+		tell(w, "not-nominal", v->first_ms, "%s is outside of the window %.120s",
+		    stamp(w, a, is_in_window(w, v->first_ms) ? v->last_ms : v->first_ms), w->version.spec.time_expr);
+	if (v->last_ms > v->first_ms && !is_delay(w)) {
+		n += sched_count(w->chain, v->first_ms, v->last_ms, INT64_MAX, NULL, &behind);
+		last = n > 1 ? behind : last;
+		if (n != v->count || last != v->last_ms)
+			tell(w, "count", v->first_ms, "skipped from %s to %s: %" PRId64 " times, but there are %" PRId64,
+			    stamp(w, a, v->first_ms), stamp(w, b, v->last_ms), v->count, n);
+	}
+	w->chained = true;
+	w->free_ms = v->finished_ms;
+}
 
 static void
 judge(struct walk *w, const struct verdict *v)
@@ -264,6 +337,8 @@ judge(struct walk *w, const struct verdict *v)
 			tell(w, "count", v->first_ms, "skipped from %s to %s: %" PRId64 " times, but there are %" PRId64,
 			    stamp(w, a, v->first_ms), stamp(w, b, v->last_ms), v->count, n);
 	}
+	if (whole && w->chain != NULL)
+		judge_link(w, v);
 	w->cursor = v->last_ms > w->cursor ? v->last_ms : w->cursor;
 }
 
@@ -272,16 +347,17 @@ walk_verdicts(struct walk *w, struct err *e)
 {
 	/* What lies behind the next trigger ran while the clock was ahead; its times are still to come. */
 	int64_t since = w->cursor, upto = w->job->next_trigger_ms != 0 ? w->job->next_trigger_ms : INT64_MAX;
-	struct stmt *s = db_prepare(w->db, "SELECT nominal_ms, nominal_ms, 1, coalesce(actual_ms, 0) FROM instance"
-	    " WHERE job_id = ?1 AND nominal_ms > ?2 AND nominal_ms < ?3 UNION ALL SELECT first_ms, last_ms, count, 0 FROM skipped"
-	    " WHERE job_id = ?1 AND last_ms > ?2 AND first_ms < ?3 ORDER BY 1, 2", e);
+	struct stmt *s = db_prepare(w->db, "SELECT nominal_ms, nominal_ms, 1, coalesce(actual_ms, 0), created_ms,"
+	    " coalesce(finished_ms, 0) FROM instance WHERE job_id = ?1 AND nominal_ms > ?2 AND nominal_ms < ?3"
+	    " UNION ALL SELECT first_ms, last_ms, count, 0, 0, 0 FROM skipped WHERE job_id = ?1 AND last_ms > ?2 AND first_ms < ?3 ORDER BY 1, 2", e);
 	int r;
 
 	stmt_i64(s, 1, w->job->id);
 	stmt_i64(s, 2, since);
 	stmt_i64(s, 3, upto);
 	while ((r = stmt_step(s, e)) == 1) {
-		struct verdict v = { stmt_col_i64(s, 0), stmt_col_i64(s, 1), stmt_col_i64(s, 2), stmt_col_i64(s, 3) };
+		struct verdict v = { stmt_col_i64(s, 0), stmt_col_i64(s, 1), stmt_col_i64(s, 2), stmt_col_i64(s, 3),
+			stmt_col_i64(s, 4), stmt_col_i64(s, 5) };
 
 		if (v.first_ms <= since) { /* a range from before: what lies behind is told by it */
 			w->cursor = v.last_ms > w->cursor ? v.last_ms : w->cursor;
@@ -299,14 +375,18 @@ walk_verdicts(struct walk *w, struct err *e)
 static int
 finish(struct walk *w, struct err *e)
 {
-	char a[STAMP_SIZE], b[STAMP_SIZE];
 	const struct job *j = w->job;
+	char a[STAMP_SIZE], b[STAMP_SIZE];
 	int64_t upto = j->next_trigger_ms != 0 ? j->next_trigger_ms - 1 : j->status == JOB_DELETED ? j->modified_ms :
 	    clock_wall_ms(), next;
 
 	if (advance(w, upto, e) < 0)
 		return -1;
 	expect_none(w, upto);
+	if (w->chained && !is_delay(w) && j->status == JOB_ENABLED && j->next_trigger_ms != 0 &&
+	    is_lost(w, w->cursor, j->next_trigger_ms))
+		tell(w, "next-trigger", j->next_trigger_ms, "is to be triggered at %s, and the last time before is %s",
+		    stamp(w, a, j->next_trigger_ms), stamp(w, b, w->cursor));
 	if (w->sched == NULL || j->status != JOB_ENABLED || j->next_trigger_ms == 0)
 		return 0;
 	next = next_of(w, w->cursor);

@@ -1,5 +1,8 @@
 /* Is the ledger whole? Each nominal time of a job's schedules has exactly one verdict: an instance, or a place in one range
- * of `skipped`. Reads only. */
+ * of `skipped`. The times of a cron expression are all known. Those of rates, delays and daily intervals follow from each
+ * other, from when the job was made, enabled, or the clock set back: of them is checked that none is twice, before its time
+ * or outside its window, that no whole step is missing between two (delays: that none is too soon behind the run before),
+ * and that ranges count right. Reads only. */
 #ifndef PJ_JOB_VERIFY_H
 #define PJ_JOB_VERIFY_H
 
@@ -13,7 +16,7 @@
  * as the database says, else of this process; up to *until_ms it was that one. */
 struct tz *verify_zone(struct db *db, const struct job_spec *spec, int64_t at_ms, int64_t *until_ms, struct err *e);
 /* The schedule of a definition in that zone (borrowed); *out NULL: it has no nominal times of its own that could be told
- * from here (by hand, rates, delays, daily intervals, workflows). */
+ * from here alone (by hand, rates, delays, daily intervals, workflows). */
 int verify_sched(const struct job_spec *spec, const struct tz *tz, struct sched **out, struct err *e);
 /* From here on nothing that a job did was removed by retention; 0: nothing was. */
 int verify_kept_from(struct db *db, int64_t *out, struct err *e);

@@ -357,6 +357,29 @@ deadline_while_waiting(void **state)
 	rig_close(&r);
 }
 
+/* Whoever asks for a run by hand wants it, however late. */
+static void
+no_deadline_by_hand(void **state)
+{
+	struct rig r;
+	struct job_spec s = rig_spec("hand", TIME_API, NULL);
+
+	rig_open(&r, NULL);
+	s.deadline_ms = 5 * SEC;
+	rig_start(&r, rig_save(&r, 0, s, true));
+	for (int i = 0; i < 10; i++) {
+		rig_beat(&r, PJ, true, true);
+		rig_tick(&r);
+		rig_pass(&r, 10 * SEC);
+	}
+	assert_int_equal(rig_sql(&r, "SELECT status FROM instance"), INSTANCE_WAITING);
+	rig_beat(&r, PJ, true, false);
+	rig_pass(&r, 2 * SEC);
+	rig_tick(&r);
+	assert_int_equal(r.n_act, 1);
+	rig_close(&r);
+}
+
 static void
 jitter_is_stable(void **state)
 {
@@ -793,6 +816,61 @@ verify_finds(void **state)
 	}
 }
 
+/* Times that follow from each other: a daily interval, a rate, a delay; and the one time of an @at. */
+static void
+verify_finds_in_chains(void **state)
+{
+	static const char daily[] = "{\"interval\":1,\"intervalUnit\":\"MINUTES\",\"startTimeOfDay\":\"0:5:0\","
+	    "\"endTimeOfDay\":\"0:50:0\"}";
+	static const struct {
+		int64_t type;
+		const char *expr, *sql, *rule;
+	} t[] = {
+		{ TIME_DAILY, daily, "UPDATE job SET status = 1", "" },
+		{ TIME_DAILY, daily, "DELETE FROM instance WHERE nominal_ms = 1763683200000 + 7 * 60000", "no-verdict" },
+		{ TIME_DAILY, daily, "DELETE FROM skipped", "no-verdict" },
+		{ TIME_DAILY, daily, "UPDATE skipped SET count = count + 1", "count" },
+		{ TIME_DAILY, daily, "UPDATE instance SET nominal_ms = nominal_ms - 59000 WHERE nominal_ms = 1763683200000 + 5 * 60000",
+		    "not-nominal" },
+		{ TIME_DAILY, daily, "UPDATE instance SET actual_ms = nominal_ms - 1 WHERE nominal_ms = 1763683200000 + 8 * 60000",
+		    "early" },
+		{ TIME_DAILY, daily, "UPDATE job SET next_trigger_ms = next_trigger_ms + 120000", "next-trigger" },
+		{ TIME_FIXED_RATE, "1m", "UPDATE job SET status = 1", "" },
+		{ TIME_FIXED_RATE, "1m", "DELETE FROM instance WHERE nominal_ms = 1763683200000 + 7 * 60000", "no-verdict" },
+		{ TIME_FIXED_RATE, "1m", "UPDATE skipped SET last_ms = last_ms - 1", "count" },
+		{ TIME_FIXED_RATE, "1m", "UPDATE skipped SET first_ms = first_ms - 60000, count = count + 1", "twice" },
+		{ TIME_FIXED_RATE, "1m", "UPDATE job SET next_trigger_ms = next_trigger_ms + 60000", "next-trigger" },
+		{ TIME_FIXED_DELAY, "1m", "UPDATE job SET status = 1", "" },
+		{ TIME_FIXED_DELAY, "1m", "UPDATE instance SET finished_ms = finished_ms + 2000 WHERE nominal_ms = 1763683200000 + 8 * 60000",
+		    "early" },
+		{ TIME_FIXED_DELAY, "1m", "UPDATE instance SET actual_ms = nominal_ms - 1 WHERE nominal_ms = 1763683200000 + 8 * 60000",
+		    "early" },
+		{ TIME_CRON, "@at 2025-11-21T00:07:00Z || @at 2030-01-01T00:00:00Z", "UPDATE job SET status = 1", "" },
+		{ TIME_CRON, "@at 2025-11-21T00:07:00Z || @at 2030-01-01T00:00:00Z", "DELETE FROM instance", "no-verdict" },
+	};
+
+	for (size_t k = 0; k < sizeof t / sizeof t[0]; k++) {
+		struct rig r;
+		char rule[32];
+
+		rig_open(&r, NULL);
+		rig_save(&r, 0, rig_spec("job", t[k].type, t[k].expr), true);
+		rig_run_until(&r, T0 + 10 * MIN, true);
+		away(&r, 10 * MIN);
+		rig_run_until(&r, T0 + 25 * MIN, true);
+		assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, 1, JOB_DISABLED, &r.e)), 0);
+		rig_run_until(&r, T0 + 25 * MIN + 20 * SEC, true);
+		assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, 1, JOB_ENABLED, &r.e)), 0);
+		rig_run_until(&r, T0 + 30 * MIN, true);
+		rig_succeed_all(&r);
+		assert_int_equal(verify(&r, rule), 0);
+		run_sql(&r, t[k].sql);
+		if ((verify(&r, rule) > 0) != (t[k].rule[0] != '\0') || strcmp(rule, t[k].rule) != 0)
+			fail_msg("%s: %s: %s", t[k].expr, t[k].sql, rule);
+		rig_close(&r);
+	}
+}
+
 static void
 verify_knows_edits_and_retention(void **state)
 {
@@ -848,7 +926,7 @@ main(void)
 		cmocka_unit_test(over_is_not_for_ever), cmocka_unit_test(overlap_is_planned_anew),
 		cmocka_unit_test(clock_of_years_ago), cmocka_unit_test(a_leap_makes_nothing_old),
 		cmocka_unit_test(a_steady_clock_counts),
-		cmocka_unit_test(a_retry_waits_no_longer), cmocka_unit_test(verify_finds),
+		cmocka_unit_test(a_retry_waits_no_longer), cmocka_unit_test(verify_finds), cmocka_unit_test(no_deadline_by_hand), cmocka_unit_test(verify_finds_in_chains),
 		cmocka_unit_test(verify_knows_edits_and_retention),
 	};
 
