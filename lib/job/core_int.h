@@ -45,9 +45,6 @@ struct live { /* an attempt that is not at its end */
 	bool in_flight;
 	int64_t flight;   /* the serial number of the action in flight */
 	int64_t last_report_ms;
-	bool kept;        /* its rows as the tables have them, so that the next event need not read them: */
-	struct instance instance;
-	struct attempt row;
 	int64_t silent_at, resend_at; /* core's monotonic time; resend_at INT64_MAX: not in that list */
 	struct live *silence_prev, *silence_next, *resend_prev, *resend_next;
 	UT_hash_handle hh;
@@ -127,12 +124,6 @@ uint64_t core_random(struct core *c);
 int core_nomem(struct err *e);
 
 /* core_live.c */
-#define LIVE_KEPT_MAX 4096 /* live attempts whose rows are kept */
-/* Takes the kept rows out: the caller's to free, or to give back with live_keep. false: there are none. */
-bool live_take(struct live *l, struct instance *i, struct attempt *a);
-/* After an event that wrote them: takes their contents, or frees them. l may be NULL. */
-void live_keep(struct core *c, struct live *l, struct instance *i, struct attempt *a);
-void live_changed(struct core *c, int64_t instance_id); /* its row was written by who has not taken it */
 struct live *live_find(struct core *c, int64_t instance_id);
 struct live *live_add(struct core *c, const struct attempt *a, int64_t app_id, struct now now, struct err *e);
 int live_remove(struct core *c, struct live *l, struct err *e);

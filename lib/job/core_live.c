@@ -112,47 +112,9 @@ live_add(struct core *c, const struct attempt *a, int64_t app_id, struct now now
 	return l;
 }
 
-bool
-live_take(struct live *l, struct instance *i, struct attempt *a)
-{
-	if (l == NULL || !l->kept)
-		return false;
-	*i = l->instance;
-	*a = l->row;
-	l->kept = false;
-	return true;
-}
-
-void
-live_keep(struct core *c, struct live *l, struct instance *i, struct attempt *a)
-{
-	if (l != NULL && !l->kept && l->attempt == a->attempt && HASH_COUNT(c->live) <= LIVE_KEPT_MAX) {
-		l->instance = *i;
-		l->row = *a;
-		l->kept = true;
-		memset(i, 0, sizeof *i);
-		memset(a, 0, sizeof *a);
-	}
-	instance_fini(i);
-	attempt_fini(a);
-}
-
-static void
-forget_rows(struct live *l)
-{
-	struct instance i;
-	struct attempt a;
-
-	if (!live_take(l, &i, &a))
-		return;
-	instance_fini(&i);
-	attempt_fini(&a);
-}
-
 static void
 drop(struct core *c, struct live *l)
 {
-	forget_rows(l);
 	live_resend(c, l, INT64_MAX);
 	live_hold(c, l);
 	HASH_DEL(c->live, l);
@@ -170,15 +132,6 @@ live_remove(struct core *c, struct live *l, struct err *e)
 	drop(c, l);
 	queue_bell(c, app_id);
 	return 0;
-}
-
-void
-live_changed(struct core *c, int64_t instance_id)
-{
-	struct live *l = live_find(c, instance_id);
-
-	if (l != NULL)
-		forget_rows(l);
 }
 
 void

@@ -36,8 +36,6 @@ move_set_text(char **at, const char *text, struct err *e)
 int
 move_get(struct core *c, int64_t instance_id, struct instance *i, struct attempt *a, struct err *e)
 {
-	if (live_take(live_find(c, instance_id), i, a))
-		return 0;
 	if (instance_get(c->db, instance_id, i, e) < 0)
 		return -1;
 	if (attempt_get(c->db, instance_id, i->attempt, a, e) < 0) {
@@ -60,7 +58,6 @@ move_instance(struct core *c, struct instance *i, enum instance_status to, struc
 	i->status = to;
 	i->modified_ms = now.at_ms;
 	i->is_new = false;
-	live_changed(c, i->id);
 	if ((is_new ? instance_insert(c->db, i, e) : instance_update(c->db, i, e)) < 0)
 		return -1;
 	return core_push(c, &changed, e);

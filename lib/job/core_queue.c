@@ -133,7 +133,6 @@ running_of_job(struct core *c, int64_t job_id, int64_t *out, struct err *e)
 	return 0;
 }
 
-/* The instance's contents are kept for what comes next: the caller's is empty then. */
 static int
 open_attempt(struct core *c, struct instance *i, const struct worker *x, struct now now, struct err *e)
 {
@@ -141,7 +140,6 @@ open_attempt(struct core *c, struct instance *i, const struct worker *x, struct 
 		.state = ATTEMPT_OPEN, .opened_ms = now.at_ms, .exit_code = -1 };
 	char *address = strdup(x->address);
 	struct live *l;
-	int rc;
 
 	if (address == NULL)
 		return core_nomem(e);
@@ -154,11 +152,7 @@ open_attempt(struct core *c, struct instance *i, const struct worker *x, struct 
 	if (core_touch(c, i->id, e) < 0 || move_instance(c, i, INSTANCE_SENT, now, e) < 0 ||
 	    attempt_insert(c->db, &a, e) < 0 || (l = live_add(c, &a, i->app_id, now, e)) == NULL)
 		return -1;
-	rc = live_send(c, l, now, e);
-	a.worker = rc < 0 ? NULL : strdup(x->address);
-	if (a.worker != NULL)
-		live_keep(c, l, i, &a);
-	return rc;
+	return live_send(c, l, now, e);
 }
 
 static int

@@ -202,49 +202,39 @@ final(struct core *c, struct instance *i, struct attempt *a, const struct report
 }
 
 static int
-of_attempt(struct core *c, struct instance *i, struct attempt *a, const struct report *r, struct now now, struct err *e)
+of_attempt(struct core *c, struct instance *i, const struct report *r, struct now now, struct err *e)
 {
-	struct live *l = live_find(c, i->id);
+	struct attempt a;
+	struct live *l;
 	bool current;
-	int rc = is_current(c, a, r, &current, e);
+	int rc;
 
+	if (attempt_get(c->db, i->id, i->attempt, &a, e) < 0)
+		return -1;
+	rc = is_current(c, &a, r, &current, e);
+	l = live_find(c, i->id);
 	if (rc == 0 && current && r->need_alert && r->status == INSTANCE_RUNNING)
 		rc = alarm_reported(c, i, r, now, e); /* also when a later report was faster, or it ends meanwhile */
-	if (rc == 0 && (!current || state_attempt_is_final(a->state) || l == NULL))
+	if (rc == 0 && (!current || state_attempt_is_final(a.state) || l == NULL))
 		rc = stop_stray(c, i, r, e);
 	else if (rc == 0 && core_touch(c, i->id, e) < 0)
 		rc = -1;
 	else if (rc == 0)
-		rc = r->status == INSTANCE_RUNNING ? running(c, l, i, a, r, now, e) : final(c, i, a, r, now, e);
+		rc = r->status == INSTANCE_RUNNING ? running(c, l, i, &a, r, now, e) : final(c, i, &a, r, now, e);
+	attempt_fini(&a);
 	return rc;
-}
-
-/* The instance and, if it has one, its attempt. */
-static int
-read_rows(struct core *c, int64_t instance_id, struct instance *i, struct attempt *a, struct err *e)
-{
-	memset(a, 0, sizeof *a);
-	if (live_take(live_find(c, instance_id), i, a))
-		return 0;
-	if (instance_get(c->db, instance_id, i, e) < 0)
-		return -1;
-	if (i->attempt == 0 || attempt_get(c->db, instance_id, i->attempt, a, e) == 0)
-		return 0;
-	instance_fini(i);
-	return -1;
 }
 
 static int
 report(struct core *c, struct now now, const struct report *r, struct err *e)
 {
 	struct instance i;
-	struct attempt a;
 	struct err why = ERR_INIT;
 	int rc;
 
 	if (r->status != INSTANCE_RUNNING && r->status != INSTANCE_FAILED && r->status != INSTANCE_SUCCEED)
 		return err_set(e, ERR_DATA, "instanceStatus: %" PRId64 " is not one of 3, 4, 5", r->status);
-	if (read_rows(c, r->instance_id, &i, &a, &why) < 0)
+	if (instance_get(c->db, r->instance_id, &i, &why) < 0)
 		return why.code == ERR_NOTFOUND ?
 		    err_set(e, ERR_NOTFOUND, "can't find Instance by instanceId: %" PRId64, r->instance_id) :
 		    err_set(e, why.code, "%s", why.msg);
@@ -253,8 +243,8 @@ report(struct core *c, struct now now, const struct report *r, struct err *e)
 	else if (i.attempt == 0)
 		rc = stop_stray(c, &i, r, e);
 	else
-		rc = of_attempt(c, &i, &a, r, now, e);
-	live_keep(c, rc == 0 && r->status == INSTANCE_RUNNING ? live_find(c, r->instance_id) : NULL, &i, &a);
+		rc = of_attempt(c, &i, r, now, e);
+	instance_fini(&i);
 	return rc;
 }
 
@@ -296,7 +286,8 @@ accepted(struct core *c, struct live *l, struct now now, struct err *e)
 		rc = -1;
 	else if (l->is_pj) /* Java's 200 says only that the message came */
 		rc = start(c, &i, now, e);
-	live_keep(c, rc == 0 ? l : NULL, &i, &a);
+	instance_fini(&i);
+	attempt_fini(&a);
 	return rc < 0 ? -1 : live_send(c, l, now, e);
 }
 

@@ -118,7 +118,6 @@ stop_live(struct core *c, struct instance *i, struct live *l, enum instance_stat
 	if (i->stop_ms == NO_MS) {
 		i->stop_ms = now.at_ms;
 		i->modified_ms = now.at_ms;
-		live_changed(c, i->id);
 		/* Java's API expects the end at once; a pj instance has ended when its worker says so. */
 		r = l->is_pj ? instance_update(c->db, i, e) : move_finish(c, i, to,
 		    to == INSTANCE_STOPPED ? move_stop_text(i) : i->result, now, e);
