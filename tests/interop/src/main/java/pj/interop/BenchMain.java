@@ -51,15 +51,15 @@ public final class BenchMain {
     }
 
     private long job(String name, String processor, String params) {
-        SaveJobInfoRequest r = ClientTest.job(name, "Nop");
+        SaveJobInfoRequest r = Site.job(name, "Nop");
         r.setProcessorInfo("pj.interop.BenchProcs$" + processor);
         r.setJobParams(params);
-        return ClientTest.data(client.saveJob(r));
+        return Check.data(client.saveJob(r));
     }
 
     private int await(long instance, long pauseMs) throws Exception {
         for (;;) {
-            int status = ClientTest.data(client.fetchInstanceStatus(instance));
+            int status = Check.data(client.fetchInstanceStatus(instance));
             if (status >= FINAL) {
                 return status;
             }
@@ -88,7 +88,7 @@ public final class BenchMain {
 
         for (int i = 0; i < n; i++) {
             long t = System.nanoTime();
-            long instance = ClientTest.data(client.runJob(id));
+            long instance = Check.data(client.runJob(id));
             call.add((System.nanoTime() - t) / 1e6);
             failed += await(instance, 1) == 5 ? 0 : 1;
             seen.add((System.nanoTime() - t) / 1e6);
@@ -111,7 +111,7 @@ public final class BenchMain {
         List<Double> call = new ArrayList<>(), both = new ArrayList<>();
         for (int i = 0; i < n; i++) {
             long t = System.nanoTime();
-            long instance = ClientTest.data(client.runJob(1L));
+            long instance = Check.data(client.runJob(1L));
             call.add((System.nanoTime() - t) / 1e6);
             await(instance, 1);
             both.add((System.nanoTime() - t) / 1e6);
@@ -138,7 +138,7 @@ public final class BenchMain {
                     List<Double> own = new ArrayList<>();
                     for (int i = first; i < n; i += threads) {
                         long t = System.nanoTime();
-                        ids[i] = ClientTest.data(client.runJob(id));
+                        ids[i] = Check.data(client.runJob(id));
                         own.add((System.nanoTime() - t) / 1e6);
                     }
                     synchronized (call) {
@@ -167,13 +167,13 @@ public final class BenchMain {
     /** A map of N sub-tasks that is watched for some seconds only: the worker's rounds are what limits it. */
     private void map(int n, int concurrency, int seconds) throws Exception {
         Path file = dir.resolve("map-" + System.nanoTime());
-        SaveJobInfoRequest r = ClientTest.job("map-" + concurrency, "Nop");
+        SaveJobInfoRequest r = Site.job("map-" + concurrency, "Nop");
         r.setProcessorInfo("pj.interop.BenchProcs$Fan");
         r.setExecuteType(ExecuteType.MAP);
         r.setJobParams(file.toString());
         r.setConcurrency(concurrency);
-        long id = ClientTest.data(client.saveJob(r)), t0 = System.nanoTime();
-        long instance = ClientTest.data(client.runJob(id, String.valueOf(n), 0));
+        long id = Check.data(client.saveJob(r)), t0 = System.nanoTime();
+        long instance = Check.data(client.runJob(id, String.valueOf(n), 0));
         long done = 0;
         int status = 0;
         double first = 0, last = 0;
@@ -186,7 +186,7 @@ public final class BenchMain {
                 first = done == 0 ? last : first;
             }
             done = now;
-            status = ClientTest.data(client.fetchInstanceStatus(instance));
+            status = Check.data(client.fetchInstanceStatus(instance));
         }
         double s = (System.nanoTime() - t0) / 1e9;
         say("map n=%d concurrency=%d done=%d seconds=%.1f per_second=%.1f first_s=%.2f last_s=%.2f status=%d", n, concurrency, done,
@@ -202,13 +202,13 @@ public final class BenchMain {
         Path file = dir.resolve(name + "-" + System.nanoTime());
         List<Long> ids = new ArrayList<>();
         for (int i = 0; i < jobs; i++) {
-            SaveJobInfoRequest r = ClientTest.job(name + "-" + i, "Nop");
+            SaveJobInfoRequest r = Site.job(name + "-" + i, "Nop");
             r.setProcessorInfo("pj.interop.BenchProcs$Stamp");
             r.setJobParams(file.toString());
             r.setMaxInstanceNum(0);
             r.setTimeExpressionType(TimeExpressionType.CRON);
             r.setTimeExpression(expression);
-            ids.add(ClientTest.data(client.saveJob(r)));
+            ids.add(Check.data(client.saveJob(r)));
         }
         long begun = System.currentTimeMillis();
         Thread.sleep(Math.max(0, until - begun));
@@ -219,7 +219,7 @@ public final class BenchMain {
         List<Double> late = new ArrayList<>();
         for (Map.Entry<Long, long[]> s : stamps(file).entrySet()) {
             late.add((double) (s.getValue()[1]
-                - ClientTest.data(client.fetchInstanceInfo(s.getKey())).getExpectedTriggerTime()));
+                - Check.data(client.fetchInstanceInfo(s.getKey())).getExpectedTriggerTime()));
         }
         say("%s jobs=%d seconds=%.1f fired=%d late_p50_ms=%.0f late_p95_ms=%.0f late_max_ms=%.0f", name, jobs,
             (until - begun) / 1e3, late.size(), quantile(late, .5), quantile(late, .95), quantile(late, 1));
