@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "ask.h"
 #include "courier.h"
+#include "logpages.h"
 #include "logstore.h"
 #include "passwords.h"
 #include "probe.h"
@@ -74,6 +75,7 @@ open_parts(struct server *s, struct err *e)
 		return -1;
 	s->passwords = passwords_new(e);
 	s->logs = logstore_new(s, e);
+	s->pages = logpages_new(s);
 	s->waiters = waiters_new(s);
 	s->courier = courier_new(s);
 	s->remote = remote_new(s);
@@ -82,7 +84,7 @@ open_parts(struct server *s, struct err *e)
 	s->retain = retain_new(s);
 	if (s->logs == NULL || s->passwords == NULL)
 		return -1;
-	if (s->waiters == NULL || s->courier == NULL || s->remote == NULL || s->probes == NULL || s->asks == NULL ||
+	if (s->pages == NULL || s->waiters == NULL || s->courier == NULL || s->remote == NULL || s->probes == NULL || s->asks == NULL ||
 	    s->retain == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	return 0;
@@ -152,6 +154,7 @@ free_parts(struct server *s)
 	remote_free(s->remote);
 	courier_free(s->courier);
 	waiters_free(s->waiters);
+	logpages_free(s->pages);
 	logstore_free(s->logs);
 	passwords_free(s->passwords);
 	loop_timer_free(s->wall_tick);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "courier.h"
+#include "logpages.h"
 #include "logstore.h"
 #include "waiters.h"
 
@@ -188,6 +189,7 @@ undo_turn(struct server *s, const struct err *e)
 	say_failing(s, e);
 	db_rollback(s->db);
 	logstore_undo(s->logs);
+	logpages_forget(s->pages);
 	s->spoiled = false;
 	reload(s);
 	return -1;

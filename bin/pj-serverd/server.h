@@ -19,6 +19,7 @@
 
 struct asks;
 struct courier;
+struct logpages;
 struct logstore;
 struct passwords;
 struct probes;
@@ -40,6 +41,7 @@ struct server {
 	unsigned char token_secret[32];
 	struct passwords *passwords;
 	struct logstore *logs;
+	struct logpages *pages;
 	struct waiters *waiters;
 	struct courier *courier;
 	struct remote *remote;

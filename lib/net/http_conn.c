@@ -17,6 +17,7 @@
 #define READ_MOST (256 * 1024)
 #define PIPELINED_MAX (64 * 1024) /* read ahead while a request is being answered; then the client waits */
 #define REFUSALS_LOGGED 10        /* a second */
+#define PIECE (256 * 1024)        /* of a streamed body; after each others have their turn */
 #define DRAIN_MS 2000             /* after a refusal: so long its sender may still send, so that it sees the answer */
 
 static const int64_t state_ms[CONN_TIMED_STATES] = {
@@ -111,6 +112,7 @@ conn_free(struct http_conn *c)
 	list_remove(c);
 	loop_watch_free(c->watch);
 	close(c->fd);
+	http_source_end(&c->source);
 	buf_fini(&c->in);
 	buf_fini(&c->out[0]);
 	buf_fini(&c->out[1]);
@@ -156,6 +158,7 @@ finish_reply(struct http_conn *c)
 {
 	buf_fini(&c->out[0]);
 	buf_fini(&c->out[1]);
+	http_source_end(&c->source);
 	if (c->refused) {
 		drain(c);
 	} else if (!c->keep_alive || c->li->s->closing) {
@@ -186,9 +189,32 @@ send_some(const struct http_conn *c)
 	return sendmsg(c->fd, &msg, MSG_NOSIGNAL);
 }
 
+/* The next piece of a streamed body. 1: there is one; 0: that was all; -1: c is closed. */
+static int
+refill(struct http_conn *c)
+{
+	int64_t left = c->source.fill == NULL ? 0 : c->source.length - c->source_at;
+
+	if (left <= 0)
+		return 0;
+	buf_fini(&c->out[0]);
+	buf_clear(&c->out[1]);
+	c->sent = 0;
+	if (c->source.fill(c->source.arg, c->source_at, left < PIECE ? (size_t)left : PIECE, &c->out[1]) < 0 ||
+	    !buf_ok(&c->out[1]) || c->out[1].len == 0 || (int64_t)c->out[1].len > left) {
+		log_warn("reply_cut", "peer=%s left_bytes=%lld", log_q(c->peer), (long long)left);
+		http_conn_close(c);
+		return -1;
+	}
+	c->source_at += (int64_t)c->out[1].len;
+	return 1;
+}
+
 static void
 flush(struct http_conn *c)
 {
+	int more;
+
 	while (c->sent < c->out[0].len + c->out[1].len) {
 		ssize_t n = send_some(c);
 
@@ -205,7 +231,11 @@ flush(struct http_conn *c)
 		c->sent += (size_t)n;
 		enter(c, CONN_WRITING);
 	}
-	finish_reply(c);
+	more = refill(c);
+	if (more == 0)
+		finish_reply(c);
+	else if (more > 0) /* it leaves in the next turn */
+		loop_watch_set(c->watch, LOOP_WRITE | (c->in.len < PIPELINED_MAX ? LOOP_READ : 0));
 }
 
 /* Gives r's reply to its connection; r is gone. */
@@ -219,6 +249,9 @@ send_reply(struct http_req *r)
 	if (http_req_reply_has_body(r)) {
 		c->out[1] = r->body;
 		buf_init(&r->body);
+		c->source = r->source;
+		c->source_at = 0;
+		r->source.fill = NULL;
 	}
 	c->sent = 0;
 	c->req = NULL;

@@ -29,6 +29,8 @@ struct http_conn {
 	struct http_req *req;      /* being handled */
 	struct buf out[2];         /* reply: head, body */
 	size_t sent;
+	struct http_source source; /* of the reply's rest; fill NULL: none */
+	int64_t source_at;
 	bool keep_alive, refused, foreign;
 	bool ahead;                /* `in` holds bytes that were not looked at as a request yet */
 	char peer[64];

@@ -30,10 +30,19 @@ http_req_new(const struct http_parse *p, struct buf *bytes)
 }
 
 void
+http_source_end(struct http_source *s)
+{
+	if (s->fill != NULL)
+		s->done(s->arg);
+	s->fill = NULL;
+}
+
+void
 http_req_free(struct http_req *r)
 {
 	if (r == NULL)
 		return;
+	http_source_end(&r->source);
 	buf_fini(&r->bytes);
 	buf_fini(&r->fields);
 	buf_fini(&r->body);
@@ -262,6 +271,7 @@ http_req_reset_reply(struct http_req *r)
 	r->status = 0;
 	buf_clear(&r->fields);
 	buf_clear(&r->body);
+	http_source_end(&r->source);
 }
 
 void
@@ -294,6 +304,16 @@ http_reply(struct http_req *r, int status, const char *content_type, struct buf 
 	r->status = status;
 	r->replied = true;
 	http_server_queue(r);
+}
+
+void
+http_reply_stream(struct http_req *r, int status, const char *content_type, const struct http_source *source)
+{
+	if (r->replied)
+		source->done(source->arg);
+	else
+		r->source = *source;
+	http_reply(r, status, content_type, NULL);
 }
 
 void
@@ -344,7 +364,8 @@ http_req_put_head(const struct http_req *r, bool keep_alive, struct buf *out)
 	buf_addf(out, "HTTP/1.1 %d %s\r\n", r->status, phrase(r->status));
 	buf_add(out, buf_str(&r->fields), r->fields.len);
 	if (status_has_body(r->status))
-		buf_addf(out, "Content-Length: %zu\r\n", r->body.len);
+		buf_addf(out, "Content-Length: %lld\r\n", r->source.fill != NULL ? (long long)r->source.length :
+		    (long long)r->body.len);
 	if (!keep_alive)
 		buf_adds(out, "Connection: close\r\n");
 	else if (r->parse.http10)

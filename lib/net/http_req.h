@@ -28,11 +28,13 @@ struct http_req {
 	bool failing;                   /* the release phase asks for the failure answer: it is sent at once */
 	struct buf fields;              /* "Name: value\r\n" each */
 	struct buf body;
+	struct http_source source;      /* fill NULL: the body is all */
 };
 
 /* Takes the request's bytes and what the parser made of them, also of one that is not whole. NULL: out of memory. */
 struct http_req *http_req_new(const struct http_parse *p, struct buf *bytes);
 void http_req_free(struct http_req *r);
+void http_source_end(struct http_source *s); /* calls done, once */
 /* Makes r->path of the target. ERR_DATA: malformed percent-encoding, or a NUL. */
 int http_req_set_path(struct http_req *r, struct err *e);
 /* The host[:port] that the request is for: of an absolute target, else the Host header; NULL none. `out` holds the former. */

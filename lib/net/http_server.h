@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -64,6 +65,16 @@ void http_reply_header(struct http_req *r, const char *name, const char *value);
 /* Queues the reply; body's bytes are taken (body is empty after it; NULL: none); content_type NULL: none (and none is
  * added). req is not the caller's any more. */
 void http_reply(struct http_req *r, int status, const char *content_type, struct buf *body);
+/* A body of `length` bytes that is asked for piece by piece while it leaves, in later turns: fill appends up to `most`
+ * bytes from `offset` on. When it fails or gives none, the connection is closed: its peer sees that bytes are missing.
+ * done is called once, when arg is not needed any more. */
+struct http_source {
+	int (*fill)(void *arg, int64_t offset, size_t most, struct buf *out);
+	void (*done)(void *arg);
+	void *arg;
+	int64_t length;
+};
+void http_reply_stream(struct http_req *r, int status, const char *content_type, const struct http_source *source);
 void http_reply_text(struct http_req *r, int status, const char *content_type, const char *text);
 
 #endif

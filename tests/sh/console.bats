@@ -147,6 +147,37 @@ running_map() {
 	assert_has "$(console "instance/downloadLog4Console?instanceId=$ID" -i | tr -d '\r')" "attachment;filename=oms-$ID.log"
 }
 
+@test "log: a million lines: its last page, its download, others meanwhile" {
+	running_map
+	wire send - POST "http://$SERVER_REMOTE/server/reportLog" "{\"workerAddress\":\"$WORKER\",\"instanceLogContents\":[\
+{\"instanceId\":$ID,\"logTime\":1795250771399,\"logLevel\":2,\"logContent\":\"x\"}]}"
+	stop_pid "$SERVER_PID"
+	log=$(echo "$SERVER_ROOT"/state/server-log/*/"$ID.log")
+	seq -f "2026-11-21 08:46:11.399 [127.0.0.1:27777] INFO line %.0f of many, long enough to be far too much in all" 1000000 >"$log"
+	sqlite3 "$SERVER_ROOT/state/server.db" "UPDATE log_file SET length = $(stat -c %s "$log")"
+	[ "$(stat -c %s "$log")" -gt 67108864 ]
+	start_server -o server.log_max=0
+	heartbeat "$WORKER" -
+	login
+	page() {
+		console "instance/log?appId=1&instanceId=$ID&index=$1"
+	}
+	page 9999 >"$BATS_TEST_TMPDIR/last" 3>&- &
+	last=$!
+	assert_eq "$(page 5000 | jget .data.data | head -n 1 | cut -d' ' -f5-8)" 'line 500001 of many,'
+	assert_eq "$(pj server/status | jget .pid)" "$SERVER_PID"
+	wait "$last"
+	assert_eq "$(jq -c '[.data.index,.data.totalPages,(.data.data|split("\n")|length)]' <"$BATS_TEST_TMPDIR/last")" '[9999,10000,101]'
+	assert_eq "$(jget .data.data <"$BATS_TEST_TMPDIR/last" | tail -n 2 | head -n 1 | cut -d' ' -f5-6)" 'line 1000000'
+	# It grows: what was counted stays counted.
+	wire send - POST "http://$SERVER_REMOTE/server/reportLog" "{\"workerAddress\":\"$WORKER\",\"instanceLogContents\":[\
+{\"instanceId\":$ID,\"logTime\":1795250771399,\"logLevel\":2,\"logContent\":\"new\"}]}" >/dev/null
+	assert_eq "$(page 10000 | jq -c '[.data.totalPages,(.data.data|endswith("INFO new\n"))]')" '[10001,true]'
+	console "instance/downloadLog?instanceId=$ID" | cmp - "$log"
+	rss=$(awk '/^VmHWM/ { print $2 }' "/proc/$SERVER_PID/status")
+	[ -n "${PJ_SLOW:-}" ] || [ "$rss" -lt 65536 ] || fail "$rss kB of memory for a log"
+}
+
 @test "listWorker and overview" {
 	running_map
 	heartbeat 127.0.0.1:9 -

@@ -22,7 +22,7 @@
 struct app {
 	struct net n;
 	struct http_req *kept[8];
-	int n_kept, closed, handled, fails;
+	int n_kept, closed, handled, fails, streams_done;
 	char dir[64], sock[96];
 };
 
@@ -52,6 +52,39 @@ say(struct http_req *r)
 	http_reply(r, 200, "application/json", &b);
 }
 
+/* Bytes that say where they are; /stream/short has nothing behind the first 600,000. */
+static int
+fill_all(void *arg, int64_t offset, size_t most, struct buf *out)
+{
+	char *room = buf_room(out, most);
+
+	for (size_t i = 0; i < most; i++)
+		room[i] = (char)('a' + (offset + (int64_t)i) / 1000 % 26);
+	out->len += most;
+	return 0;
+}
+
+static int
+fill_short(void *arg, int64_t offset, size_t most, struct buf *out)
+{
+	return offset >= 600000 ? -1 : fill_all(arg, offset, most, out);
+}
+
+static void
+stream_done(void *arg)
+{
+	((struct app *)arg)->streams_done++;
+}
+
+static void
+stream(struct http_req *r, struct app *a, const char *what)
+{
+	struct http_source s = { .fill = strcmp(what, "short") == 0 ? fill_short : fill_all, .done = stream_done, .arg = a,
+		.length = strcmp(what, "none") == 0 ? 0 : 900000 };
+
+	http_reply_stream(r, 200, "text/plain", &s);
+}
+
 static void
 handler(struct http_req *r, void *arg)
 {
@@ -75,6 +108,8 @@ handler(struct http_req *r, void *arg)
 		memset(buf_room(&b, 800000), 'x', 800000);
 		b.len = 800000;
 		http_reply(r, 200, NULL, &b);
+	} else if (strncmp(path, "/stream/", 8) == 0) {
+		stream(r, a, path + 8);
 	} else if (strcmp(path, "/who") == 0) {
 		http_reply_text(r, 200, NULL, http_req_peer(r));
 	} else if (strcmp(path, "/keep") == 0) {
@@ -644,6 +679,52 @@ test_unread_reply(void **state)
 	close(fd);
 }
 
+static void
+test_stream(void **state)
+{
+	struct app *a = *state;
+	const char *text = net_talk(&a->n, 0, "GET /stream/all HTTP/1.1\r\n" CLOSE "\r\n"), *body = strstr(text, "\r\n\r\n") + 4;
+
+	has(text, "Content-Length: 900000\r\n");
+	assert_int_equal(strlen(body), 900000);
+	for (int i = 0; i < 900000; i += 997)
+		assert_int_equal(body[i], 'a' + i / 1000 % 26);
+	assert_int_equal(a->streams_done, 1);
+	text = net_talk(&a->n, 0, "HEAD /stream/all HTTP/1.1\r\nHost: h\r\n\r\nGET /stream/none HTTP/1.1\r\nHost: h\r\n\r\n"
+	    "GET /last HTTP/1.1\r\n" CLOSE "\r\n");
+	has(text, "Content-Length: 900000\r\n\r\nHTTP/1.1 200 OK\r\n");
+	has(text, "Content-Length: 0\r\n");
+	has(text, "GET|/last|");
+	assert_int_equal(a->streams_done, 3);
+	/* What cannot be had to its end is cut: less than was promised, and the end of the connection. */
+	text = net_talk(&a->n, 0, "GET /stream/short HTTP/1.1\r\nHost: h\r\n\r\nGET /last HTTP/1.1\r\n" CLOSE "\r\n");
+	body = strstr(text, "\r\n\r\n") + 4;
+	assert_true(strlen(body) >= 600000 && strlen(body) < 900000);
+	has_not(text, "/last");
+	assert_int_equal(a->streams_done, 4);
+}
+
+/* Whoever does not read its stream, or goes away in the middle, leaves nothing behind; others are served meanwhile. */
+static void
+test_stream_unread(void **state)
+{
+	struct app *a = *state;
+	int fd[3], size = 4096;
+
+	for (int i = 0; i < 3; i++) {
+		fd[i] = net_connect(&a->n, 0);
+		setsockopt(fd[i], SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+		net_send(fd[i], "GET /stream/all HTTP/1.1\r\nHost: h\r\n\r\n");
+	}
+	net_pause(&a->n, 30);
+	has(net_talk(&a->n, 0, "GET /other HTTP/1.1\r\n" CLOSE "\r\n"), "GET|/other|");
+	close(fd[0]);
+	net_run(&a->n, no_conns, a, 5000);
+	assert_int_equal(a->streams_done, 3);
+	close(fd[1]);
+	close(fd[2]);
+}
+
 static bool
 all_served(void *arg)
 {
@@ -785,7 +866,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_plain), T(test_paths_and_params), T(test_methods), T(test_replies),
-		T(test_chunked), T(test_continue), T(test_malformed), T(test_oversized), T(test_largest_body),
+		T(test_chunked), T(test_stream), T(test_stream_unread), T(test_continue), T(test_malformed), T(test_oversized), T(test_largest_body),
 		T(test_pipelined), T(test_half_closed), T(test_deferred), T(test_reply_after_close),
 		T(test_kept_while_pipelined), T(test_failed_commit), T(test_unix), T(test_unix_stale),
 		T(test_unix_other_user), T(test_strict_origin), T(test_slow_request), T(test_idle), T(test_long_poll),
