@@ -7,7 +7,7 @@
 #include "job/sim_int.h"
 #include "time/sched.h"
 
-#define TIMES 256
+#define TIMES 32
 
 /* --- what no single change of a row may do ---------------------------------------------------------------------- */
 
@@ -19,7 +19,8 @@ static const struct { const char *table, *column; } columns[SIM_COLUMNS] = {
 	[INSTANCE_STATUS] = { "instance", "status" }, [INSTANCE_NOMINAL] = { "instance", "nominal_ms" },
 	[INSTANCE_CREATED] = { "instance", "created_ms" }, [INSTANCE_EXPECTED] = { "instance", "expected_ms" },
 	[INSTANCE_FINISHED] = { "instance", "finished_ms" }, [INSTANCE_RESULT] = { "instance", "result" },
-	[INSTANCE_ATTEMPT] = { "instance", "attempt" }, [ATTEMPT_INSTANCE] = { "attempt", "instance_id" },
+	[INSTANCE_ATTEMPT] = { "instance", "attempt" }, [INSTANCE_ACTUAL] = { "instance", "actual_ms" },
+	[ATTEMPT_INSTANCE] = { "attempt", "instance_id" }, [ATTEMPT_NUMBER] = { "attempt", "attempt" },
 	[ATTEMPT_STATE] = { "attempt", "state" }, [ATTEMPT_FINISHED] = { "attempt", "finished_ms" },
 	[ATTEMPT_RESULT] = { "attempt", "result" },
 };
@@ -32,12 +33,25 @@ seen(struct sim *s, const char *what)
 }
 
 static void
+watch_start(struct sim *s, const struct db_row *r)
+{
+	const int *at = s->column;
+	int64_t nominal_ms = db_new_i64(r, at[INSTANCE_NOMINAL], 0);
+
+	if (db_new_i64(r, at[INSTANCE_ATTEMPT], 0) == 1 && nominal_ms > db_new_i64(r, at[INSTANCE_ACTUAL], 0) &&
+	    db_new_i64(r, at[INSTANCE_EXPECTED], 0) >= nominal_ms)
+		seen(s, "an instance was started before its time");
+}
+
+static void
 watch_instance(struct sim *s, const struct db_row *r)
 {
 	const int *at = s->column;
 
 	if (r->change == DB_INSERT && db_new_i64(r, at[INSTANCE_NOMINAL], 0) > db_new_i64(r, at[INSTANCE_CREATED], 0))
 		seen(s, "an instance was made before its time");
+	if (r->change != DB_DELETE && db_new_i64(r, at[INSTANCE_STATUS], 0) == INSTANCE_SENT)
+		watch_start(s, r);
 	if (r->change != DB_UPDATE || db_old_i64(r, at[INSTANCE_STATUS], 0) < INSTANCE_FAILED ||
 	    !db_unchanged(r, at[INSTANCE_EXPECTED]))
 		return;
@@ -51,7 +65,7 @@ watch_attempt(struct sim *s, const struct db_row *r)
 {
 	const int *at = s->column;
 
-	if (r->change == DB_INSERT && s->n_opened < SIM_OPENED) /* one event opens no more than a tick's batch */
+	if (r->change == DB_INSERT && db_new_i64(r, at[ATTEMPT_NUMBER], 0) > 1 && s->n_opened < SIM_OPENED) /* one event opens no more than a tick's batch */
 		s->opened[s->n_opened++] = db_new_i64(r, at[ATTEMPT_INSTANCE], 0);
 	if (r->change != DB_UPDATE || db_old_i64(r, at[ATTEMPT_STATE], 0) <= ATTEMPT_RUNNING)
 		return;
@@ -88,17 +102,13 @@ sim_check_undone(struct sim *s)
 static int
 check_opened(struct sim *s, int64_t instance_id, struct err *e)
 {
-	struct stmt *st = db_stmt(s->db, "SELECT (SELECT count(*) FROM attempt b WHERE b.instance_id = ?1 AND b.state <= 3),"
-	    " i.nominal_ms > a.opened_ms AND i.expected_ms >= i.nominal_ms FROM instance i LEFT JOIN attempt a ON"
-	    " a.instance_id = ?1 AND a.attempt = 1 WHERE i.id = ?1", e);
+	struct stmt *st = db_stmt(s->db, "SELECT count(*) FROM attempt WHERE instance_id = ? AND state <= 3", e);
 	int rc;
 
 	stmt_i64(st, 1, instance_id);
 	rc = stmt_step(st, e);
 	if (rc == 1 && stmt_col_i64(st, 0) > 1)
 		seen(s, "a second live attempt of an instance");
-	if (rc == 1 && stmt_col_i64(st, 1) != 0)
-		seen(s, "an instance was started before its time");
 	stmt_reset(st);
 	return rc < 0 ? -1 : 0;
 }
@@ -261,18 +271,18 @@ check_job(struct sim *s, struct sim_track *t, struct err *e)
 		job_fini(&j);
 		return 0;
 	}
-	v.ran = db_prepare(s->db, "SELECT nominal_ms FROM instance WHERE job_id = ? AND nominal_ms > ?"
+	v.ran = db_stmt(s->db, "SELECT nominal_ms FROM instance WHERE job_id = ? AND nominal_ms > ?"
 	    " ORDER BY nominal_ms", e);
 	stmt_i64(v.ran, 1, j.id);
 	stmt_i64(v.ran, 2, t->checked_ms);
-	v.skipped = db_prepare(s->db, "SELECT first_ms, last_ms, count FROM skipped WHERE job_id = ? AND last_ms > ?"
+	v.skipped = db_stmt(s->db, "SELECT first_ms, last_ms, count FROM skipped WHERE job_id = ? AND last_ms > ?"
 	    " ORDER BY first_ms", e);
 	stmt_i64(v.skipped, 1, j.id);
 	stmt_i64(v.skipped, 2, t->checked_ms);
 	if (next_ran(&v, e) == 0 && next_skipped(&v, e) == 0)
 		rc = walk(s, t, &j, &v, e);
-	stmt_free(v.ran);
-	stmt_free(v.skipped);
+	stmt_reset(v.ran);
+	stmt_reset(v.skipped);
 	job_fini(&j);
 	return rc;
 }

@@ -73,7 +73,7 @@ struct sim_track { /* of a job */
 
 enum sim_column { /* whose changes are watched */
 	INSTANCE_STATUS, INSTANCE_NOMINAL, INSTANCE_CREATED, INSTANCE_EXPECTED, INSTANCE_FINISHED, INSTANCE_RESULT,
-	INSTANCE_ATTEMPT, ATTEMPT_INSTANCE, ATTEMPT_STATE, ATTEMPT_FINISHED, ATTEMPT_RESULT,
+	INSTANCE_ATTEMPT, INSTANCE_ACTUAL, ATTEMPT_INSTANCE, ATTEMPT_NUMBER, ATTEMPT_STATE, ATTEMPT_FINISHED, ATTEMPT_RESULT,
 	SIM_COLUMNS,
 };
 
@@ -106,7 +106,7 @@ struct sim {
 	struct sim_total total;
 
 	int column[SIM_COLUMNS];
-	int64_t opened[SIM_OPENED]; /* instances of which this event opened an attempt */
+	int64_t opened[SIM_OPENED]; /* instances of which this event opened another attempt */
 	int n_opened;
 	const char *seen;         /* what a change of a row did that none may */
 };

@@ -34,6 +34,7 @@ struct db {
 	char *path;
 	enum db_mode mode;
 	bool in_txn, lost, schema_changed;
+	bool whole;              /* the savepoint is the transaction itself */
 	sqlite3_int64 base;      /* total changes at the last commit */
 	sqlite3_int64 undone;    /* changes since then that a savepoint took back */
 	sqlite3_int64 savepoint; /* total changes at the savepoint */
@@ -411,10 +412,14 @@ db_dirty(const struct db *db)
 	return db->schema_changed || sqlite3_total_changes64(db->h) - db->base - db->undone > 0;
 }
 
+/* Where nothing was changed before it, the transaction itself is the savepoint: most turns are one event. */
 int
 db_savepoint(struct db *db, struct err *e)
 {
-	if (begin_if_own(db, e) < 0 || control(db, "SAVEPOINT event", e) < 0)
+	if (begin_if_own(db, e) < 0)
+		return -1;
+	db->whole = db->mode == DB_OWN && !db_dirty(db);
+	if (!db->whole && control(db, "SAVEPOINT event", e) < 0)
 		return -1;
 	db->savepoint = sqlite3_total_changes64(db->h);
 	return 0;
@@ -423,7 +428,9 @@ db_savepoint(struct db *db, struct err *e)
 int
 db_release(struct db *db, struct err *e)
 {
-	return check_lost(db, e) < 0 ? -1 : control(db, "RELEASE event", e);
+	if (check_lost(db, e) < 0)
+		return -1;
+	return db->whole ? 0 : control(db, "RELEASE event", e);
 }
 
 void
@@ -431,7 +438,9 @@ db_rollback_to(struct db *db)
 {
 	if (db->lost)
 		return;
-	if (control(db, "ROLLBACK TO event", NULL) < 0 || control(db, "RELEASE event", NULL) < 0)
+	if (db->whole)
+		db_rollback(db);
+	else if (control(db, "ROLLBACK TO event", NULL) < 0 || control(db, "RELEASE event", NULL) < 0)
 		db->lost = true;
 	else
 		db->undone += sqlite3_total_changes64(db->h) - db->savepoint;
