@@ -171,7 +171,7 @@ fuzz: libfuzzers
 	BUILD=$(abspath $(BUILD)) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),30) sh tests/fuzz/run $(FUZZ)
 
 interop: all
-	@INTEROP_LONG=1 INTEROP_LIMIT=600 BUILD=$(abspath $(BUILD)) scripts/run-interop
+	@INTEROP_LONG=1 INTEROP_LIMIT=900 BUILD=$(abspath $(BUILD)) scripts/run-interop
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \

@@ -38,18 +38,21 @@ final class LossTest {
         return r;
     }
 
-    private long startLosing(SaveJobInfoRequest r, Relay.Fate fate, String params) {
+    private long startLosing(SaveJobInfoRequest r, String params, Relay.Fate... inTurn) {
         long id = s.save(r);
 
-        relay.lose(id, fate);
+        relay.lose(id, inTurn);
         return data(s.client.runJob(id, params, 0));
     }
 
     private void lostAnswers() throws Exception {
         s.startWorker("D", relay.address(), port, "td");
-        long answer = startLosing(onD("lost-answer", "Patient", 0), Relay.Fate.ANSWER_LOST, "10");
-        long failed = startLosing(onD("lost-failure", "Flaky", 0), Relay.Fate.ANSWER_LOST, "9");
-        long report = startLosing(onD("lost-report", "Patient", 0), Relay.Fate.REPORT_LOST, "10");
+        long answer = startLosing(onD("lost-answer", "Patient", 0), "10", Relay.Fate.ANSWER_LOST);
+        long failed = startLosing(onD("lost-failure", "Flaky", 0), "9", Relay.Fate.ANSWER_LOST);
+        long report = startLosing(onD("lost-report", "Patient", 0), "10", Relay.Fate.REPORT_LOST);
+        SaveJobInfoRequest r = onD("lost-heavy", "Everywhere", 0);
+        r.setExecuteType(ExecuteType.BROADCAST);
+        long heavy = startLosing(r, "10", Relay.Fate.ANSWER_LOST);
         s.ends(Site.SUCCEED, answer, 30, "the answer is lost");
         s.ends(Site.FAILED, failed, 30, "the answer to a failure is lost");
         long at = s.info(answer).getFinishedTime();
@@ -64,6 +67,12 @@ final class LossTest {
         once("lost-answer", answer, "succeeded", Arrays.asList("start", "end"));
         once("lost-report", report, "succeeded", Arrays.asList("start", "end"));
         once("lost-failure", failed, "failed", Collections.singletonList("retry0"));
+        s.ends(Site.SUCCEED, heavy, 60, "the answer to a broadcast's end is lost");
+        until(() -> relay.finals(heavy).size() == 2, 60, "that report comes again");
+        equal(Arrays.asList("ANSWER_LOST 5" + ok, "DELIVERED 5" + ok), relay.finals(heavy), "reports of the broadcast");
+        equal("post 1", s.result(heavy), "result of the broadcast");
+        equal(1L, s.info(heavy).getRunningTimes(), "runningTimes of the broadcast");
+        equal(1, s.attempts(heavy).size(), "attempts of the broadcast");
         until(() -> relay.trackers() == 0, 40, "the worker has forgotten them");
     }
 
@@ -124,14 +133,16 @@ final class LossTest {
     }
 
     private void lostFailure() throws Exception {
-        long i = startLosing(onD("lost-retry", "Flaky", 1), Relay.Fate.ANSWER_LOST, "1");
+        long i = startLosing(onD("lost-retry", "Flaky", 1), "1", Relay.Fate.ANSWER_LOST, Relay.Fate.ANSWER_LOST);
 
-        /* The tracker of the first attempt waits for its answer when the retry is sent, and Java takes a run it has for sent
-         * twice: only its silence ends the second attempt, which never ran and so costs nothing. */
+        /* The tracker of the first attempt still waits for its answer when the retry is sent after 10 s, and Java takes a run it
+         * has for sent twice: only its silence ends the second attempt, which never ran and so costs nothing. */
         s.ends(Site.SUCCEED, i, 150, "a failure and a success");
+        equal(3L, relay.finals(i).stream().filter(f -> f.contains(" 4 ")).count(), "failures reported");
         equal(Arrays.asList("retry0", "retry0"), s.column("lost-retry", 2), "runs");
         equal(2L, s.info(i).getRunningTimes(), "runningTimes");
-        equal("failed@" + s.info(i).getTaskTrackerAddress(), s.attempts(i).get(0), "the first attempt");
+        String d = s.info(i).getTaskTrackerAddress();
+        equal(Arrays.asList("failed@" + d, "lost@" + d, "succeeded@" + d), s.attempts(i), "attempts");
     }
 
     private long onE(String name, ExecuteType type, String params, int retries) {
@@ -185,28 +196,58 @@ final class LossTest {
         equal(Site.SUCCEED, s.status(retried), "status of the retried one");
         equal(2L, s.info(retried).getRunningTimes(), "runningTimes of the retried one");
         equal(attempts, s.attempts(retried), "its attempts");
-        equal("lost@" + e, attempts.get(0), "its first attempt");
-        holds(attempts.size() == 2 && !attempts.get(1).endsWith(e), "its second ran elsewhere: " + attempts);
+        elsewhere(attempts, e);
         s.ends(Site.SUCCEED, onE("paused-after", ExecuteType.STANDALONE, "10", 0), 60, "it works again");
         equal(Arrays.asList("E", "E"), s.column("paused-after", 0), "worker");
         killed(e);
     }
 
+    /** The silent worker may have been tried again, as long as its heartbeats were not missed for long enough. */
+    private static void elsewhere(List<String> attempts, String e) {
+        String last = attempts.get(attempts.size() - 1);
+
+        equal("lost@" + e, attempts.get(0), "the first attempt");
+        holds(last.startsWith("succeeded@") && !last.endsWith("@" + e), "the last ran elsewhere: " + attempts);
+        holds(attempts.subList(0, attempts.size() - 1).stream().allMatch(a -> a.endsWith("@" + e)), "in between: " + attempts);
+    }
+
+    /** Its tracker on the worker with the tag, its tasks also on A; one task at a time on each. */
+    private long mapOn(String name, String tag) {
+        SaveJobInfoRequest r = s.witnessed(name, "Split", ExecuteType.MAP);
+
+        r.setDesignatedWorkers("ta,te");
+        r.setDispatchStrategy(DispatchStrategy.SPECIFY);
+        r.setDispatchStrategyConfig("tagEquals:" + tag);
+        r.setConcurrency(1);
+        r.setInstanceRetryNum(1);
+        return s.start(r, "2000");
+    }
+
     private void killed(String e) throws Exception {
+        long part = mapOn("killed-map-part", "ta"), tracker = mapOn("killed-map", "te");
         long failing = onE("killed", ExecuteType.STANDALONE, "600000", 0);
         long retried = onE("killed-retried", ExecuteType.STANDALONE, "600000,10", 1);
         long broadcast = onE("killed-broadcast", ExecuteType.BROADCAST, "12000", 1);
 
-        until(() -> s.status(failing) == Site.RUNNING && s.status(retried) == Site.RUNNING
+        until(() -> s.status(failing) == Site.RUNNING && s.status(retried) == Site.RUNNING && s.status(tracker) == Site.RUNNING
             && s.status(broadcast) == Site.RUNNING, 40, "they run");
         equal(e, s.info(broadcast).getTaskTrackerAddress(), "tracker of the broadcast");
+        equal(e, s.info(tracker).getTaskTrackerAddress(), "tracker of the map");
+        until(() -> s.column("killed-map-part", 0).contains("E"), 40, "a task of A's map has run on E");
         s.signal("E", "KILL");
         s.ends(Site.FAILED, failing, 70, "killed");
         equal(SILENT, s.result(failing), "result");
         s.ends(Site.SUCCEED, retried, 120, "retried");
         equal(2L, s.info(retried).getRunningTimes(), "runningTimes");
-        equal(Arrays.asList("lost@" + e, "succeeded@" + s.info(retried).getTaskTrackerAddress()), s.attempts(retried), "attempts");
+        elsewhere(s.attempts(retried), e);
+        s.ends(Site.SUCCEED, tracker, 200, "a map whose tracker died");
+        elsewhere(s.attempts(tracker), e);
         s.ends(Site.SUCCEED, broadcast, 200, "the broadcast goes elsewhere");
-        equal("lost@" + e, s.attempts(broadcast).get(0), "the broadcast's first attempt");
+        elsewhere(s.attempts(broadcast), e);
+        s.ends(Site.SUCCEED, part, 200, "a map that lost a worker");
+        equal(1, s.attempts(part).size(), "its attempts");
+        for (String name : Arrays.asList("killed-map", "killed-map-part")) {
+            equal(10, s.distinct(name, 2).size(), "tasks of " + name);
+        }
     }
 }

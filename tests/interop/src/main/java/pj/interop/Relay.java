@@ -11,9 +11,12 @@ import java.net.HttpURLConnection;
 import java.net.InetSocketAddress;
 import java.net.URL;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
 
 /**
@@ -28,8 +31,8 @@ final class Relay {
     private final String remote;
     private final HttpServer front;
     private final HttpServer back;
-    /** Of a job's first final report; those after it are delivered. */
-    private final Map<Long, Fate> fates = new ConcurrentHashMap<>();
+    /** Of a job's first final reports; those after them are delivered. */
+    private final Map<Long, Queue<Fate>> fates = new ConcurrentHashMap<>();
     private final Map<Long, List<String>> finals = new ConcurrentHashMap<>();
     private volatile int trackers = -1;
 
@@ -56,8 +59,8 @@ final class Relay {
         return "127.0.0.1:" + front.getAddress().getPort();
     }
 
-    void lose(long job, Fate fate) {
-        fates.put(job, fate);
+    void lose(long job, Fate... inTurn) {
+        fates.put(job, new ConcurrentLinkedQueue<>(Arrays.asList(inTurn)));
     }
 
     /** The final reports of an instance: "FATE STATUS ANSWER". */
@@ -124,7 +127,8 @@ final class Relay {
     }
 
     private Fate fateOf(JsonNode report) {
-        Fate f = fates.remove(report.path("jobId").asLong());
+        Queue<Fate> left = fates.get(report.path("jobId").asLong());
+        Fate f = left == null ? null : left.poll();
 
         return f == null ? Fate.DELIVERED : f;
     }
