@@ -163,6 +163,20 @@ take_instance_query(struct call *c, struct instance_query *q, enum instance_stat
 	return 0;
 }
 
+/* Of very many with one status: how many there are of all, which is not too few. */
+static int
+count_all(struct call *c, const struct instance_query *q, int64_t *total, struct err *e)
+{
+	struct instance_query all = *q;
+
+	if (instance_count(c->server->db, q, total, e) == 0)
+		return 0;
+	if (e->code != ERR_TOOBIG || q->n_status == 0)
+		return -1;
+	all.n_status = 0;
+	return instance_count(c->server->db, &all, total, e);
+}
+
 static int
 instance_list(struct call *c, struct err *e)
 {
@@ -176,8 +190,10 @@ instance_list(struct call *c, struct err *e)
 
 	if (page_read(c, &p, e) != 0 || take_instance_query(c, &q, &status, &none, e) != 0)
 		return -1;
-	if (!none && instance_count(c->server->db, &q, &total, e) != 0)
-		return -1;
+	q.most_steps = PAGE_STEPS;
+	q.window = PAGE_MAX - PAGE_MAX % p.size; /* whole pages */
+	if (!none && count_all(c, &q, &total, e) != 0)
+		return page_error(c, e);
 	q.limit = (int)p.size;
 	q.offset = p.index * p.size;
 	jw_init(&rows.w, &c->out);
@@ -187,7 +203,7 @@ instance_list(struct call *c, struct err *e)
 	jw_end(&rows.w);
 	jw_end(&rows.w);
 	job_fini(&rows.job);
-	return rc;
+	return rc == 0 ? 0 : page_error(c, e);
 }
 
 const struct route console_list_routes[] = {

@@ -198,19 +198,23 @@ query_instance(struct call *c, struct err *e)
 	struct openapi_instances out = { .db = c->server->db };
 	struct page p;
 	int64_t total;
+	int rc;
 
-	if (page_read(c, &p, e) != 0 || take_instance_query(c, &q, status, e) != 0 ||
-	    instance_count(c->server->db, &q, &total, e) != 0)
+	if (page_read(c, &p, e) != 0 || take_instance_query(c, &q, status, e) != 0)
 		return -1;
+	q.most_steps = PAGE_STEPS;
+	if (instance_count(c->server->db, &q, &total, e) != 0)
+		return page_error(c, e);
 	q.limit = (int)p.size;
 	q.offset = p.index * p.size;
 	jw_init(&out.w, &c->out);
 	page_put_head(&out.w, &p, total);
-	if (instance_each(c->server->db, &q, openapi_put_instance, &out, e) != 0)
-		return -1;
-	jw_end(&out.w);
-	jw_end(&out.w);
+	rc = instance_each(c->server->db, &q, openapi_put_instance, &out, e);
 	openapi_instances_fini(&out);
+	if (rc != 0)
+		return page_error(c, e);
+	jw_end(&out.w);
+	jw_end(&out.w);
 	if (out.failed)
 		return err_set(e, out.why.code, "%s", out.why.msg);
 	return 0;

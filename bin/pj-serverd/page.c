@@ -23,6 +23,15 @@ page_read(struct call *c, struct page *p, struct err *e)
 	return 0;
 }
 
+int
+page_error(struct call *c, struct err *e)
+{
+	if (e->code != ERR_TOOBIG)
+		return -1;
+	return call_fail(c, e, ERR_TOOBIG, "IllegalArgumentException", NULL, "%s: ask for less, by a job, a time of creation "
+	    "(gmtCreateGt) or ids, or without sortBy", "too many instances would have to be looked through");
+}
+
 void
 page_put_head(struct jw *w, const struct page *p, int64_t total)
 {

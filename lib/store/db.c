@@ -42,6 +42,7 @@ struct db {
 	size_t cap, used;
 	void (*watch)(const struct db_row *r, void *arg);
 	void *watch_arg;
+	int64_t steps_left;      /* of db_bound */
 };
 
 /* --- errors ------------------------------------------------------------------------------------------------------ */
@@ -95,6 +96,8 @@ fail(const struct db *db, int rc, struct err *e)
 	case SQLITE_CORRUPT:
 		return err_set(e, ERR_IO, "%s: damaged (%s); restore a backup, see pj-server.db(5)", db->path,
 		    sqlite3_errmsg(db->h));
+	case SQLITE_INTERRUPT:
+		return err_set(e, ERR_TOOBIG, "too many rows would have to be looked through");
 	case SQLITE_READONLY:
 		return err_set(e, ERR_FORBIDDEN, "%s: not writable: check the owner and mode of the file and its directory",
 		    db->path);
@@ -586,6 +589,24 @@ stmt_i64_or_null(struct stmt *s, int i, int64_t v, int64_t null_value)
 		stmt_null(s, i);
 	else
 		stmt_i64(s, i, v);
+}
+
+#define BOUND_EVERY 1000
+
+static int
+is_over(void *arg)
+{
+	struct db *db = arg;
+
+	db->steps_left -= BOUND_EVERY;
+	return db->steps_left < 0;
+}
+
+void
+db_bound(struct db *db, int64_t steps)
+{
+	db->steps_left = steps;
+	sqlite3_progress_handler(db->h, steps > 0 ? BOUND_EVERY : 0, steps > 0 ? is_over : NULL, db);
 }
 
 int

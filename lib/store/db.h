@@ -68,6 +68,9 @@ int64_t stmt_col_i64_or(struct stmt *s, int i, int64_t null_value);
 double stmt_col_real(struct stmt *s, int i);
 const char *stmt_col_text(struct stmt *s, int i); /* NULL for NULL; borrowed until the next step */
 bool stmt_col_null(struct stmt *s, int i);
+/* What is read from now on for one caller's question may take so many steps of SQLite's machine (some ten a row) in all:
+ * more is ERR_TOOBIG. 0: no bound any more. */
+void db_bound(struct db *db, int64_t steps);
 int64_t db_last_rowid(const struct db *db);
 int64_t db_changes(const struct db *db); /* rows of the last statement */
 int db_exec(struct db *db, const char *sql, struct err *e); /* several statements, no results */

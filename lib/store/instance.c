@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/id.h"
 
 #define COLUMNS "id, app_id, job_id, job_version, nominal_ms, status, due_ms, attempt, running_times, retries_left, worker, " \
 	"job_params, instance_params, expected_ms, actual_ms, finished_ms, stop_ms, result, exit_code, signal, log_length, " \
@@ -160,6 +161,71 @@ instance_max_id(struct db *db, int64_t *out, struct err *e)
 
 /* --- queries ----------------------------------------------------------------------------------------------------- */
 
+/* Ids hold the time that they were made at, or a later one when the clock went back. */
+static void
+add_created_after(struct buf *b, int64_t at_ms)
+{
+	if (at_ms > ID_EPOCH_MS)
+		buf_addf(b, " AND id >= %lld", (long long)((at_ms - ID_EPOCH_MS) * (1 << 22)));
+}
+
+static int
+one_status(const struct instance_query *q)
+{
+	return q->n_status == 1 ? (int)q->status[0] : 0;
+}
+
+/* SQLite knows no numbers of rows: left alone it goes through all of an app. */
+static const char *
+index_of(const struct instance_query *q)
+{
+	int one = one_status(q);
+
+	if (q->id != 0)
+		return "";
+	if (one == INSTANCE_WAITING)
+		return " INDEXED BY instance_due";
+	if (one == INSTANCE_SENT || one == INSTANCE_RUNNING)
+		return " INDEXED BY instance_live";
+	if (one == INSTANCE_FAILED)
+		return " INDEXED BY instance_failed";
+	if (one > INSTANCE_SUCCEED)
+		return " INDEXED BY instance_stopped";
+	return q->job_id != 0 ? " INDEXED BY instance_job" : "";
+}
+
+/* Answered from an index alone, or by looking at few rows. */
+static bool
+is_cheap(const struct instance_query *q)
+{
+	bool plain = q->job_id == 0 && q->wf_instance_id == 0 && q->created_after_ms == 0 && q->created_before_ms == 0 &&
+	    q->modified_after_ms == 0 && q->modified_before_ms == 0;
+
+	return q->id != 0 || (one_status(q) != 0 && one_status(q) != INSTANCE_SUCCEED) || (plain && q->n_status == 0);
+}
+
+/* One alone is said as the index of its kind says it. */
+static void
+add_status(struct buf *b, const struct instance_query *q)
+{
+	int one = one_status(q);
+
+	if (q->n_status <= 0)
+		return;
+	if (one == INSTANCE_SENT || one == INSTANCE_RUNNING)
+		buf_adds(b, " AND status IN (2, 3)");
+	else if (one > INSTANCE_SUCCEED)
+		buf_adds(b, " AND status > 5");
+	if (q->n_status == 1) {
+		buf_addf(b, " AND status = %d", one);
+		return;
+	}
+	buf_adds(b, " AND status IN (");
+	for (int i = 0; i < q->n_status; i++)
+		buf_addf(b, "%s%d", i == 0 ? "" : ",", (int)q->status[i]);
+	buf_addc(b, ')');
+}
+
 static void
 add_conditions(struct buf *b, const struct instance_query *q)
 {
@@ -177,12 +243,8 @@ add_conditions(struct buf *b, const struct instance_query *q)
 	for (size_t i = 0; i < sizeof c / sizeof c[0]; i++)
 		if (c[i].value != 0)
 			buf_addf(b, " AND %s %lld", c[i].condition, (long long)c[i].value);
-	if (q->n_status <= 0)
-		return;
-	buf_adds(b, " AND status IN (");
-	for (int i = 0; i < q->n_status; i++)
-		buf_addf(b, "%s%d", i == 0 ? "" : ",", (int)q->status[i]);
-	buf_addc(b, ')');
+	add_created_after(b, q->created_after_ms);
+	add_status(b, q);
 }
 
 static const char *
@@ -214,14 +276,49 @@ sort_column(enum instance_sort sort)
 }
 
 static void
-add_order(struct buf *b, const struct instance_query *q)
+add_order(struct buf *b, const struct instance_query *q, const char *column)
 {
-	const char *column = sort_column(q->sort), *way = q->ascending ? "ASC" : "DESC";
+	const char *way = q->ascending ? "ASC" : "DESC";
 
 	buf_adds(b, " ORDER BY ");
 	if (column != NULL)
 		buf_addf(b, "%s %s, ", column, way);
-	buf_addf(b, "id %s LIMIT %d OFFSET %lld", way, q->limit == 0 ? 100 : q->limit, (long long)q->offset);
+	buf_addf(b, "id %s", way);
+}
+
+static void
+add_limit(struct buf *b, const struct instance_query *q)
+{
+	buf_addf(b, " LIMIT %d OFFSET %lld", q->limit == 0 ? 100 : q->limit, (long long)q->offset);
+}
+
+/* Of the first rows by id those that come first by `column`: only these two are sorted. */
+static void
+add_window(struct buf *b, const struct instance_query *q, const char *column)
+{
+	buf_addf(b, " WHERE id IN (SELECT id FROM (SELECT id, %s FROM instance%s", column, index_of(q));
+	add_conditions(b, q);
+	add_order(b, q, NULL);
+	buf_addf(b, " LIMIT %lld)", (long long)q->window);
+	add_order(b, q, column);
+	add_limit(b, q);
+	buf_addc(b, ')');
+	add_order(b, q, column);
+}
+
+static void
+add_rows(struct buf *b, const struct instance_query *q)
+{
+	const char *column = sort_column(q->sort);
+
+	if (column != NULL && q->window > 0 && q->offset < q->window) {
+		add_window(b, q, column);
+		return;
+	}
+	buf_adds(b, index_of(q));
+	add_conditions(b, q);
+	add_order(b, q, q->window > 0 ? NULL : column);
+	add_limit(b, q);
 }
 
 static struct stmt *
@@ -231,9 +328,12 @@ prepare_query(struct db *db, const struct instance_query *q, bool counting, stru
 	struct stmt *s = NULL;
 
 	buf_adds(&b, counting ? "SELECT count(*) FROM instance" : "SELECT " COLUMNS " FROM instance");
-	add_conditions(&b, q);
-	if (!counting)
-		add_order(&b, q);
+	if (counting) {
+		buf_adds(&b, index_of(q));
+		add_conditions(&b, q);
+	} else {
+		add_rows(&b, q);
+	}
 	if (buf_ok(&b))
 		s = db_prepare(db, b.data, e);
 	else
@@ -250,6 +350,7 @@ instance_each(struct db *db, const struct instance_query *q, bool (*fn)(const st
 	bool go = true;
 	int r = 0;
 
+	db_bound(db, q->most_steps);
 	while (go && (r = stmt_step(s, e)) == 1) {
 		struct instance i;
 
@@ -258,6 +359,7 @@ instance_each(struct db *db, const struct instance_query *q, bool (*fn)(const st
 		go = fn(&i, arg);
 		instance_fini(&i);
 	}
+	db_bound(db, 0);
 	stmt_free(s);
 	return r < 0 ? -1 : 0;
 }
@@ -265,8 +367,8 @@ instance_each(struct db *db, const struct instance_query *q, bool (*fn)(const st
 int
 instance_count_running(struct db *db, int64_t app_id, int64_t *out, struct err *e)
 {
-	/* Said twice for the index of the live ones. */
-	struct stmt *s = db_stmt(db, "SELECT count(*) FROM instance WHERE status IN (2, 3) AND status = 3 AND app_id = ?", e);
+	struct stmt *s = db_stmt(db, "SELECT count(*) FROM instance INDEXED BY instance_live WHERE status IN (2, 3)"
+	    " AND status = 3 AND app_id = ?", e);
 
 	stmt_i64(s, 1, app_id);
 	if (stmt_step(s, e) != 1)
@@ -280,8 +382,11 @@ int
 instance_count(struct db *db, const struct instance_query *q, int64_t *out, struct err *e)
 {
 	struct stmt *s = prepare_query(db, q, true, e);
-	int r = stmt_step(s, e);
+	int r;
 
+	db_bound(db, is_cheap(q) ? 0 : q->most_steps);
+	r = stmt_step(s, e);
+	db_bound(db, 0);
 	if (r == 1)
 		*out = stmt_col_i64(s, 0);
 	stmt_free(s);

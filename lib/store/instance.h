@@ -90,6 +90,8 @@ struct instance_query { /* zero members: no condition */
 	int64_t offset;
 	bool ascending;  /* default newest first */
 	enum instance_sort sort; /* default by id, which is the order of creation */
+	int64_t window;  /* sorted are the first so many by id, those behind them stay in that order; 0: all */
+	int64_t most_steps; /* of db_bound, for one call; 0: no bound */
 };
 int instance_each(struct db *db, const struct instance_query *q, bool (*fn)(const struct instance *i, void *arg), void *arg,
     struct err *e);

@@ -490,6 +490,68 @@ meta_values(void **state)
 	db_close(db);
 }
 
+static int64_t first_seen;
+
+static bool
+see(const struct instance *i, void *arg)
+{
+	if (n_seen++ == 0)
+		first_seen = i->id;
+	return true;
+}
+
+/* Of very many rows: what an index answers is answered, what would go through all is refused in time, the window sorts
+ * the newest only. */
+static void
+bounded_queries(void **state)
+{
+	static const enum instance_status each[] = { INSTANCE_WAITING, INSTANCE_SENT, INSTANCE_RUNNING, INSTANCE_FAILED,
+		INSTANCE_CANCELED, INSTANCE_STOPPED };
+	struct instance_query q = { .app_id = 1, .limit = 10, .most_steps = 30000 };
+	enum instance_status succeed = INSTANCE_SUCCEED;
+	struct db *db;
+	struct err e = ERR_INIT;
+	int64_t n;
+
+	assert_int_equal(db_open(&db, ":memory:", DB_OWN, db_migrations_server, &e), 0);
+	assert_int_equal(db_exec(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+	    " INSERT INTO instance(id, app_id, job_id, job_version, status, due_ms, expected_ms, created_ms, modified_ms,"
+	    " running_times) SELECT i * 1000, 1, 1, 1, CASE i % 1000 WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 3 WHEN 4 THEN 4"
+	    " WHEN 9 THEN 9 WHEN 10 THEN 10 ELSE 5 END, i, i, i, 30000 - i, i % 7 FROM n", &e), 0);
+	for (int k = 0; k < 6; k++) {
+		q.status = &each[k];
+		q.n_status = 1;
+		assert_int_equal(instance_count(db, &q, &n, &e), 0);
+		assert_int_equal(n, 20);
+		n_seen = 0;
+		assert_int_equal(instance_each(db, &q, see, NULL, &e), 0);
+		assert_int_equal(n_seen, 10);
+	}
+	q.n_status = 0;
+	assert_int_equal(instance_count(db, &q, &n, &e), 0); /* from an index alone */
+	assert_int_equal(n, 20000);
+	q.status = &succeed;
+	q.n_status = 1;
+	assert_int_equal(instance_count(db, &q, &n, &e), -1);
+	assert_int_equal(e.code, ERR_TOOBIG);
+	q.n_status = 0;
+	q.sort = SORT_MODIFIED;
+	assert_int_equal(instance_each(db, &q, see, NULL, &e), -1);
+	assert_int_equal(e.code, ERR_TOOBIG);
+	/* The window: of the newest 500 the one that changed last is the oldest of them here. */
+	q.window = 500;
+	n_seen = 0;
+	assert_int_equal(instance_each(db, &q, see, NULL, &e), 0);
+	assert_int_equal(n_seen, 10);
+	assert_int_equal(first_seen, 19501 * 1000);
+	q.offset = 500; /* behind it: by id */
+	n_seen = 0;
+	assert_int_equal(instance_each(db, &q, see, NULL, &e), 0);
+	assert_int_equal(first_seen, 19500 * 1000);
+	assert_int_equal(db_commit(db, &e), 0); /* a question that was refused harms nothing */
+	db_close(db);
+}
+
 int
 main(void)
 {
@@ -497,7 +559,7 @@ main(void)
 		cmocka_unit_test(job_fields_come_back), cmocka_unit_test(spec_copy_is_deep),
 		cmocka_unit_test(jobs_by_name_and_list), cmocka_unit_test(instance_comes_back), cmocka_unit_test(instance_queries),
 		cmocka_unit_test(attempts), cmocka_unit_test(skipped_rows), cmocka_unit_test(log_index),
-		cmocka_unit_test(meta_values),
+		cmocka_unit_test(meta_values), cmocka_unit_test(bounded_queries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
