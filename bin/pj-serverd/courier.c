@@ -11,14 +11,16 @@
 
 #define CONNECT_MS 3000
 #define ANSWER_MS 5000
+#define HOLD_MS 25 /* how long the word that a worker took a run waits for the run's end */
 
-struct flight { /* one message: in `made` until it left, in `out` until its answer came */
+struct flight { /* one message: in `out` from when it left until its answer came */
 	struct courier *courier;
 	struct flight *prev, *next;
 	struct action action;
 	struct buf body;
 	enum message_outcome outcome; /* of a message that could not be made or sent */
 	char why[256];
+	int64_t held_until; /* ms, monotonic */
 };
 
 struct list {
@@ -27,8 +29,8 @@ struct list {
 
 struct courier {
 	struct server *server;
-	struct list out, unsent;
-	struct loop_timer *unsent_timer;
+	struct list out, unsent, held;
+	struct loop_timer *unsent_timer, *held_timer;
 };
 
 static void
@@ -127,6 +129,37 @@ judge(const struct action *a, const struct http_answer *h, char why[256])
 	return MESSAGE_UNKNOWN;
 }
 
+/* That a worker took a run is a row only for the case that the run lasts: a short one's report is there in a moment and
+ * says more, and one commit less is one less that others wait for. Nobody was told of it. A crash in between: the row still
+ * wants the message sent, and it is sent again. */
+static void
+hold(struct flight *f)
+{
+	struct courier *c = f->courier;
+
+	f->held_until = server_now(c->server).mono_ms + HOLD_MS;
+	if (c->held.head.next == &c->held.head)
+		loop_timer_set(c->held_timer, HOLD_MS);
+	list_remove(f);
+	list_add(&c->held, f);
+}
+
+static void
+on_held(void *arg)
+{
+	struct courier *c = arg;
+	int64_t mono_ms = server_now(c->server).mono_ms;
+	struct flight *f;
+
+	while ((f = c->held.head.next) != &c->held.head && f->held_until <= mono_ms)
+		if (core_expects(c->server->core, f->action.instance_id, f->action.attempt))
+			answer(f);
+		else
+			flight_free(f);
+	if (f != &c->held.head)
+		loop_timer_set(c->held_timer, f->held_until - mono_ms);
+}
+
 static void
 on_answer(const struct http_answer *h, void *arg)
 {
@@ -137,7 +170,10 @@ on_answer(const struct http_answer *h, void *arg)
 		log_info("message", "kind=%s instance=%lld attempt=%lld worker=%s status=%d answer=%s",
 		    f->action.kind == ACTION_RUN ? "run" : "stop", (long long)f->action.instance_id,
 		    (long long)f->action.attempt, f->action.worker, h->status, log_q(f->why));
-	answer(f);
+	if (f->outcome == MESSAGE_ACCEPTED && f->action.kind == ACTION_RUN)
+		hold(f);
+	else
+		answer(f);
 }
 
 /* --- sending --------------------------------------------------------------------------------------------------- */
@@ -310,9 +346,11 @@ courier_new(struct server *s)
 	c->server = s;
 	list_init(&c->out);
 	list_init(&c->unsent);
+	list_init(&c->held);
 	c->unsent_timer = loop_timer_new(s->loop, on_unsent, c);
-	if (c->unsent_timer == NULL) {
-		free(c);
+	c->held_timer = loop_timer_new(s->loop, on_held, c);
+	if (c->unsent_timer == NULL || c->held_timer == NULL) {
+		courier_free(c);
 		return NULL;
 	}
 	return c;
@@ -326,6 +364,9 @@ courier_free(struct courier *c)
 	courier_forget(c);
 	while (c->out.head.next != &c->out.head)
 		flight_free(c->out.head.next);
+	while (c->held.head.next != &c->held.head)
+		flight_free(c->held.head.next);
 	loop_timer_free(c->unsent_timer);
+	loop_timer_free(c->held_timer);
 	free(c);
 }

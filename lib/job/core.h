@@ -104,6 +104,8 @@ enum message_outcome {
 };
 int core_answer(struct core *c, struct now now, enum action_kind kind, int64_t instance_id, int64_t attempt,
     enum message_outcome outcome, const char *why, struct err *e);
+/* Does an answer about this attempt still matter? No once its end is known: then it need not be handed in. */
+bool core_expects(struct core *c, int64_t instance_id, int64_t attempt);
 
 /* People and clients. app_id 0 skips the check of ownership (local administrator). Messages of errors are PowerJob's texts
  * where behaviour.md quotes one, without the Java class name. */

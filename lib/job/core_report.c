@@ -417,3 +417,11 @@ core_answer(struct core *c, struct now now, enum action_kind kind, int64_t insta
 		return -1;
 	return core_event_end(c, answer(c, now, kind, instance_id, attempt, outcome, why, e));
 }
+
+bool
+core_expects(struct core *c, int64_t instance_id, int64_t attempt)
+{
+	const struct live *l = live_find(c, instance_id);
+
+	return l != NULL && l->attempt == attempt;
+}

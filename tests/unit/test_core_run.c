@@ -88,6 +88,8 @@ pj_succeeds(void **state)
 	struct instance i;
 
 	rig_pass(&r, 5);
+	assert_true(core_expects(r.core, id, 1));
+	assert_false(core_expects(r.core, id, 2));
 	rig_answer(&r, ACTION_RUN, id, 1, MESSAGE_ACCEPTED);
 	check(&r, id, INSTANCE_RUNNING, NULL);
 	check_attempt(&r, id, 1, ATTEMPT_ACCEPTED);
@@ -103,6 +105,7 @@ pj_succeeds(void **state)
 	rep.end_ms = r.now.at_ms - 10;
 	r.n_changed = 0;
 	rig_report(&r, &rep);
+	assert_false(core_expects(r.core, id, 1));
 	i = rig_get(&r, id);
 	assert_int_equal(i.status, INSTANCE_SUCCEED);
 	assert_string_equal(i.result, "42");
