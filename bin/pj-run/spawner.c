@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,8 @@
 
 #define READ_SIZE (64 * 1024)
 #define OUT_MAX (1024 * 1024) /* when the peer does not read: no further starts until it does */
+#define SPARE_AFTER_MS 2      /* of quiet: in a rush the fork of the next run is better now than the one after it */
+#define SPARE_MOST (32 * 1024) /* a message that goes into an empty socket as a whole */
 
 struct child {
 	pid_t pid;
@@ -29,11 +32,20 @@ struct child {
 	char *slot;
 };
 
+/* A run in reserve: forked already, it waits on its socket for what it is to run. */
+struct spare {
+	pid_t pid; /* 0 none */
+	uint64_t start;
+	int fd;
+};
+
 struct spawner {
 	int fd, signal_fd, null_fd;
 	struct buf in, out;
 	struct child *child;
 	size_t n, cap;
+	struct spare spare;
+	bool want_spare;
 	char *title;
 	size_t title_len;
 };
@@ -88,20 +100,101 @@ set_title(const struct spawner *s, const struct spec *spec)
 	buf_fini(&text);
 }
 
-static void __attribute__((noreturn))
-become_runner(struct spawner *s, struct spec *spec)
+/* Nothing of the spawner's stays with a run: no descriptor but what it keeps, no mask, no session. */
+static void
+detach(const struct spawner *s, int keep)
 {
+	const int fds[2] = { s->null_fd, keep };
 	sigset_t empty;
 
-	proc_close_fds(3, &s->null_fd, 1);
+	proc_close_fds(3, fds, keep >= 0 ? 2 : 1);
 	sigemptyset(&empty);
 	sigprocmask(SIG_SETMASK, &empty, NULL);
 	/* Not cheap where the kernel makes a scheduling group for each session (autogroup), but then runs that share one
 	 * get the share of one: a start was seen to wait for a hundred others. */
 	setsid();
+}
+
+static void __attribute__((noreturn))
+become_runner(struct spawner *s, struct spec *spec)
+{
 	if (s->title_len > 0)
 		set_title(s, spec);
 	_exit(runner_main(spec, s->null_fd));
+}
+
+static void __attribute__((noreturn))
+wait_for_run(struct spawner *s, int fd)
+{
+	struct buf in = BUF_INIT, body = BUF_INIT;
+	struct spec spec;
+	struct kv kv;
+	int rc;
+
+	detach(s, fd);
+	while ((rc = frame_get(&in, &body, NULL)) == 0) {
+		char *at = buf_room(&in, SPARE_MOST);
+		ssize_t n = at != NULL ? read(fd, at, SPARE_MOST) : -1;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			_exit(RUNNER_DONE); /* the spawner has left */
+		in.len += (size_t)n;
+	}
+	if (rc < 0 || kv_parse(&kv, buf_str(&body), body.len, NULL) < 0 || spec_from_record(&spec, &kv, NULL) < 0)
+		_exit(RUNNER_OS);
+	close(fd);
+	become_runner(s, &spec);
+}
+
+static void
+make_spare(struct spawner *s)
+{
+	struct proc_stat st = { 0 };
+	int pair[2];
+	pid_t pid;
+
+	s->want_spare = false; /* one that dies is not made again before it was missed */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return;
+	pid = fork();
+	if (pid == 0)
+		wait_for_run(s, pair[1]);
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return;
+	}
+	proc_stat(pid, &st);
+	s->spare = (struct spare){ pid, st.id.start, pair[0] };
+}
+
+static void
+drop_spare(struct spawner *s)
+{
+	if (s->spare.pid != 0)
+		close(s->spare.fd);
+	s->spare.pid = 0;
+}
+
+/* The spare that has the message now; its pid is 0 when there is none that took it. */
+static struct spare
+give_to_spare(struct spawner *s, const struct buf *body)
+{
+	struct spare given = s->spare;
+	struct buf out = BUF_INIT;
+
+	if (given.pid == 0 || body->len > SPARE_MOST)
+		return (struct spare){ 0, 0, -1 };
+	frame_put(&out, body);
+	if (!buf_ok(&out) || send(given.fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)out.len) {
+		kill(given.pid, SIGKILL); /* our child, and not waited for */
+		given.pid = 0;
+	}
+	buf_fini(&out);
+	drop_spare(s);
+	return given;
 }
 
 static bool
@@ -120,10 +213,11 @@ room_for_child(struct spawner *s)
 }
 
 static void
-start_run(struct spawner *s, struct spec *spec)
+start_run(struct spawner *s, struct spec *spec, const struct buf *body)
 {
 	char *slot = room_for_child(s) ? strdup(spec->slot) : NULL;
 	struct proc_stat st = { 0 };
+	struct spare spare;
 	char reason[128];
 	pid_t pid;
 
@@ -131,9 +225,13 @@ start_run(struct spawner *s, struct spec *spec)
 		refuse(s, spec->slot, spec->seq, "out of memory");
 		return;
 	}
-	pid = fork();
-	if (pid == 0)
+	spare = give_to_spare(s, body);
+	s->want_spare = true;
+	pid = spare.pid != 0 ? spare.pid : fork();
+	if (pid == 0) {
+		detach(s, -1);
 		become_runner(s, spec);
+	}
 	if (pid < 0) {
 		snprintf(reason, sizeof reason, "cannot fork: %s", strerror(errno));
 		refuse(s, spec->slot, spec->seq, reason);
@@ -141,9 +239,10 @@ start_run(struct spawner *s, struct spec *spec)
 		return;
 	}
 	/* Also of one that has ended already: it is not waited for yet. */
-	proc_stat(pid, &st);
+	if (spare.pid == 0 && proc_stat(pid, &st) == 0)
+		spare.start = st.id.start;
 	s->child[s->n++] = (struct child){ pid, spec->seq, slot };
-	tell(s, "started", slot, spec->seq, "pid", pid, "start", (int64_t)st.id.start);
+	tell(s, "started", slot, spec->seq, "pid", pid, "start", (int64_t)spare.start);
 }
 
 static void
@@ -165,7 +264,7 @@ take_message(struct spawner *s, const struct buf *body)
 	} else if (spec_from_record(&spec, &kv, &e) < 0) {
 		refuse(s, kv_get(&kv, "slot"), kv_get_i64(&kv, "seq", 0), e.msg);
 	} else {
-		start_run(s, &spec);
+		start_run(s, &spec, body);
 		spec_fini(&spec);
 	}
 	kv_fini(&kv);
@@ -182,7 +281,9 @@ reap(struct spawner *s)
 
 	while (read(s->signal_fd, &info, sizeof info) > 0)
 		continue;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == s->spare.pid)
+			drop_spare(s);
 		for (size_t i = 0; i < s->n; i++)
 			if (s->child[i].pid == pid) {
 				tell(s, "exited", s->child[i].slot, s->child[i].seq, "status", status, NULL, 0);
@@ -190,6 +291,7 @@ reap(struct spawner *s)
 				s->child[i] = s->child[--s->n];
 				break;
 			}
+	}
 }
 
 /* 1 something came, 0 the peer is gone, -1 error. */
@@ -251,13 +353,16 @@ turn(struct spawner *s, struct err *e)
 		{ .fd = s->fd, .events = s->out.len < OUT_MAX ? POLLIN : 0 },
 		{ .fd = s->signal_fd, .events = POLLIN },
 	};
-	int rc = 1;
+	int rc = 1, n;
 
 	if (s->out.len > 0)
 		p[0].events |= POLLOUT;
 
-	if (poll(p, 2, -1) < 0 && errno != EINTR)
+	n = poll(p, 2, s->want_spare && s->spare.pid == 0 ? SPARE_AFTER_MS : -1);
+	if (n < 0 && errno != EINTR)
 		return err_sys(e, ERR_OS, errno, "cannot poll");
+	if (n == 0)
+		make_spare(s);
 	if ((p[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
 		rc = read_some(s, e);
 	/* What came whole before the peer went is started: it counts on that. */
@@ -291,7 +396,7 @@ prepare(struct spawner *s, struct err *e)
 int
 spawner_main(int fd, char *title, unsigned long title_len)
 {
-	struct spawner s = { .fd = fd, .title = title, .title_len = title_len };
+	struct spawner s = { .fd = fd, .want_spare = true, .title = title, .title_len = title_len };
 	struct err e = ERR_INIT;
 	int rc = prepare(&s, &e) < 0 ? -1 : 1;
 

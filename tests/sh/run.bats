@@ -391,6 +391,28 @@ y"'
 	assert_eq "$(slot end) $(slot signal)" "stopped 15"
 }
 
+@test "spawner: the next run is forked in advance; it may die, and leaves with the spawner" {
+	drive
+	wait_for 'pgrep -P "$SPAWNER"' 10
+	spare=$(pgrep -P "$SPAWNER")
+	spec 'echo x >>ran'
+	order "run $PWD/spec"
+	report '^op=exited .*status=0$'
+	assert_has "$(cat reports)" "pid=$spare "
+	assert_eq "$(slot run_pid) $(slot run_start)" "$spare $(sed -n 's/^op=started.* start=\([0-9]*\).*/\1/p' reports)"
+	wait_for 'pgrep -P "$SPAWNER"' 10
+	kill -9 "$(pgrep -P "$SPAWNER")"
+	wait_for '! pgrep -P "$SPAWNER"' 10
+	spec 'echo x >>ran'
+	order "run $PWD/spec"
+	report '^op=exited .*seq=2 .*status=0$'
+	wait_for 'pgrep -P "$SPAWNER"' 10
+	spare=$(pgrep -P "$SPAWNER")
+	kill -9 "$SPAWNER"
+	wait_for '! is_alive "$spare"' 10
+	assert_eq "$(lines_of ran)" 2
+}
+
 @test "claim: the same start twice runs once; an older one never" {
 	drive
 	spec 'echo x >>ran; sleep 0.3'
