@@ -78,8 +78,9 @@ fire_insert(struct core *c, const struct version *v, int64_t at_ms, struct now n
 {
 	const struct job_spec *s = &v->job.spec;
 	struct instance i = { .id = idgen_next(&c->ids, now.at_ms), .app_id = v->job.app_id,
-		.job_id = v->job.id, .job_version = v->job.version, .nominal_ms = at_ms, .status = INSTANCE_WAITING, .due_ms = at_ms + jitter(s),
-		.retries_left = s->instance_retry_num, .exit_code = -1, .log_length = -1, .created_ms = now.at_ms,
+		.job_id = v->job.id, .job_version = v->job.version, .nominal_ms = at_ms,
+		.status = INSTANCE_WAITING, .due_ms = at_ms + jitter(s), .retries_left = s->instance_retry_num,
+		.exit_code = -1, .log_length = -1, .created_ms = now.at_ms,
 		.modified_ms = now.at_ms, .lone = overlap_of(s) != OVERLAP_ALLOW || s->time_type == TIME_FIXED_DELAY,
 		.deadline_ms = s->deadline_ms > 0 ? at_ms + s->deadline_ms : NO_MS };
 	struct err why = ERR_INIT;

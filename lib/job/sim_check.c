@@ -65,7 +65,8 @@ watch_attempt(struct sim *s, const struct db_row *r)
 {
 	const int *at = s->column;
 
-	if (r->change == DB_INSERT && db_new_i64(r, at[ATTEMPT_NUMBER], 0) > 1 && s->n_opened < SIM_OPENED) /* one event opens no more than a tick's batch */
+	/* One event opens no more than a tick's batch. */
+	if (r->change == DB_INSERT && db_new_i64(r, at[ATTEMPT_NUMBER], 0) > 1 && s->n_opened < SIM_OPENED)
 		s->opened[s->n_opened++] = db_new_i64(r, at[ATTEMPT_INSTANCE], 0);
 	if (r->change != DB_UPDATE || db_old_i64(r, at[ATTEMPT_STATE], 0) <= ATTEMPT_RUNNING)
 		return;

@@ -349,7 +349,8 @@ walk_verdicts(struct walk *w, struct err *e)
 	int64_t since = w->cursor, upto = w->job->next_trigger_ms != 0 ? w->job->next_trigger_ms : INT64_MAX;
 	struct stmt *s = db_prepare(w->db, "SELECT nominal_ms, nominal_ms, 1, coalesce(actual_ms, 0), created_ms,"
 	    " coalesce(finished_ms, 0) FROM instance WHERE job_id = ?1 AND nominal_ms > ?2 AND nominal_ms < ?3"
-	    " UNION ALL SELECT first_ms, last_ms, count, 0, 0, 0 FROM skipped WHERE job_id = ?1 AND last_ms > ?2 AND first_ms < ?3 ORDER BY 1, 2", e);
+	    " UNION ALL SELECT first_ms, last_ms, count, 0, 0, 0 FROM skipped WHERE job_id = ?1 AND last_ms > ?2 AND first_ms < ?3"
+	    " ORDER BY 1, 2", e);
 	int r;
 
 	stmt_i64(s, 1, w->job->id);

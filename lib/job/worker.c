@@ -186,7 +186,8 @@ check_texts(const struct heartbeat *hb, struct err *e)
 		size_t most;
 	} t[] = {
 		{ "workerAddress", hb->address, WORKER_TEXT_MAX }, { "version", hb->version, WORKER_TEXT_MAX },
-		{ "protocol", hb->protocol, WORKER_TEXT_MAX }, { "tag", hb->tag, WORKER_TEXT_MAX }, { "client", hb->client, WORKER_TEXT_MAX },
+		{ "protocol", hb->protocol, WORKER_TEXT_MAX }, { "tag", hb->tag, WORKER_TEXT_MAX },
+		{ "client", hb->client, WORKER_TEXT_MAX },
 		{ "systemMetrics.extra", hb->metrics.extra, EXTRA_MAX },
 	};
 

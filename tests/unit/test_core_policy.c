@@ -841,8 +841,8 @@ verify_finds_in_chains(void **state)
 		{ TIME_FIXED_RATE, "1m", "UPDATE skipped SET first_ms = first_ms - 60000, count = count + 1", "twice" },
 		{ TIME_FIXED_RATE, "1m", "UPDATE job SET next_trigger_ms = next_trigger_ms + 60000", "next-trigger" },
 		{ TIME_FIXED_DELAY, "1m", "UPDATE job SET status = 1", "" },
-		{ TIME_FIXED_DELAY, "1m", "UPDATE instance SET finished_ms = finished_ms + 2000 WHERE nominal_ms = 1763683200000 + 8 * 60000",
-		    "early" },
+		{ TIME_FIXED_DELAY, "1m", "UPDATE instance SET finished_ms = finished_ms + 2000 WHERE nominal_ms = 1763683200000"
+		    " + 8 * 60000", "early" },
 		{ TIME_FIXED_DELAY, "1m", "UPDATE instance SET actual_ms = nominal_ms - 1 WHERE nominal_ms = 1763683200000 + 8 * 60000",
 		    "early" },
 		{ TIME_CRON, "@at 2025-11-21T00:07:00Z || @at 2030-01-01T00:00:00Z", "UPDATE job SET status = 1", "" },
@@ -926,7 +926,8 @@ main(void)
 		cmocka_unit_test(over_is_not_for_ever), cmocka_unit_test(overlap_is_planned_anew),
 		cmocka_unit_test(clock_of_years_ago), cmocka_unit_test(a_leap_makes_nothing_old),
 		cmocka_unit_test(a_steady_clock_counts),
-		cmocka_unit_test(a_retry_waits_no_longer), cmocka_unit_test(verify_finds), cmocka_unit_test(no_deadline_by_hand), cmocka_unit_test(verify_finds_in_chains),
+		cmocka_unit_test(a_retry_waits_no_longer), cmocka_unit_test(verify_finds),
+		cmocka_unit_test(no_deadline_by_hand), cmocka_unit_test(verify_finds_in_chains),
 		cmocka_unit_test(verify_knows_edits_and_retention),
 	};
 

@@ -866,8 +866,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_plain), T(test_paths_and_params), T(test_methods), T(test_replies),
-		T(test_chunked), T(test_stream), T(test_stream_unread), T(test_continue), T(test_malformed), T(test_oversized), T(test_largest_body),
-		T(test_pipelined), T(test_half_closed), T(test_deferred), T(test_reply_after_close),
+		T(test_chunked), T(test_stream), T(test_stream_unread), T(test_continue), T(test_malformed), T(test_oversized),
+		T(test_largest_body), T(test_pipelined), T(test_half_closed), T(test_deferred), T(test_reply_after_close),
 		T(test_kept_while_pipelined), T(test_failed_commit), T(test_unix), T(test_unix_stale),
 		T(test_unix_other_user), T(test_strict_origin), T(test_slow_request), T(test_idle), T(test_long_poll),
 		T(test_unread_reply), T(test_many), T(test_connection_cap), T(test_cap_takes_idle),
