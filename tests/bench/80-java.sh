@@ -75,7 +75,7 @@ done
 "$BUILD/tests/bench/floor" "$root/floor.addr" &
 pids="$pids $!"
 wait_until 10 test -s "$root/floor.addr"
-client "$(cat "$root/floor.addr")" default x "$root" 0 0 "floor=200" "floor=$n" "floor=$n" "floor=$n"
+client "$(cat "$root/floor.addr")" default x "$root" 0 0 "floorrate=$load" "floorrate=$load" "floor=$n" "floor=$n" "floor=$n"
 mkdir -p "$root/play"
 "$BUILD/tests/sh/playserver" serve "$root/play" 2>"$root/log/play.log" &
 play=$!

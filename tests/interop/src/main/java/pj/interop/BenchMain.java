@@ -20,6 +20,7 @@ import tech.powerjob.common.request.http.SaveJobInfoRequest;
  */
 public final class BenchMain {
     private static final int FINAL = 4; // the least status of an instance that has ended
+    private static final int THREADS = 8;
     private final PowerJobClient client;
     private final Path dir;
     private final String serverPid, workerPid;
@@ -120,32 +121,22 @@ public final class BenchMain {
             quantile(call, .95), quantile(both, .5), quantile(both, .95));
     }
 
-    /** N no-op runs from 8 threads, until the last has ended. */
-    private void rate(int n) throws Exception {
-        int threads = 8;
-        long id = job("rate-" + System.nanoTime(), "Nop", "");
+    /** n runJob calls from 8 threads: the ids in `ids`, each call's ms. */
+    private List<Double> callFromThreads(long job, long[] ids) throws Exception {
         List<Double> call = new ArrayList<>();
-        long[] ids = new long[n];
-        int[] failed = new int[1];
-        Thread[] pool = new Thread[threads];
-        double server = cpuMs(serverPid), worker = cpuMs(workerPid);
-        long t0 = System.nanoTime();
+        Thread[] pool = new Thread[THREADS];
 
-        for (int k = 0; k < threads; k++) {
+        for (int k = 0; k < THREADS; k++) {
             int first = k;
             pool[k] = new Thread(() -> {
-                try {
-                    List<Double> own = new ArrayList<>();
-                    for (int i = first; i < n; i += threads) {
-                        long t = System.nanoTime();
-                        ids[i] = Check.data(client.runJob(id));
-                        own.add((System.nanoTime() - t) / 1e6);
-                    }
-                    synchronized (call) {
-                        call.addAll(own);
-                    }
-                } catch (Throwable e) {
-                    e.printStackTrace();
+                List<Double> own = new ArrayList<>();
+                for (int i = first; i < ids.length; i += THREADS) {
+                    long t = System.nanoTime();
+                    ids[i] = Check.data(client.runJob(job));
+                    own.add((System.nanoTime() - t) / 1e6);
+                }
+                synchronized (call) {
+                    call.addAll(own);
                 }
             });
             pool[k].start();
@@ -153,15 +144,41 @@ public final class BenchMain {
         for (Thread t : pool) {
             t.join();
         }
+        return call;
+    }
+
+    /** N no-op runs from 8 threads, until the last has ended: by the server's record, since to ask for each takes longer. */
+    private void rate(int n) throws Exception {
+        long id = job("rate-" + System.nanoTime(), "Nop", "");
+        long[] ids = new long[n];
+        double server = cpuMs(serverPid), worker = cpuMs(workerPid), client0 = cpuMs("self");
+        long t0 = System.nanoTime(), wall0 = System.currentTimeMillis(), last = 0;
+        int failed = 0;
+
+        List<Double> call = callFromThreads(id, ids);
         double called = (System.nanoTime() - t0) / 1e9;
-        // Newest first: when it has ended, most of the others have.
-        for (int i = n - 1; i >= 0; i--) {
-            failed[0] += ids[i] != 0 && await(ids[i], 5) == 5 ? 0 : 1;
+        for (int i = Math.max(0, n - THREADS); i < n; i++) {
+            await(ids[i], 5);
         }
-        double all = (System.nanoTime() - t0) / 1e9;
+        server = cpuMs(serverPid) - server;
+        worker = cpuMs(workerPid) - worker;
+        client0 = cpuMs("self") - client0;
+        for (long instance : ids) {
+            failed += await(instance, 5) == 5 ? 0 : 1;
+            last = Math.max(last, Check.data(client.fetchInstanceInfo(instance)).getFinishedTime());
+        }
         say("rate n=%d failed=%d per_second=%.0f calls_per_second=%.0f call_p50_ms=%.2f call_p95_ms=%.2f call_p99_ms=%.2f "
-            + "server_cpu_s=%.2f worker_cpu_s=%.2f", n, failed[0], n / all, n / called, quantile(call, .5), quantile(call, .95),
-            quantile(call, .99), (cpuMs(serverPid) - server) / 1e3, (cpuMs(workerPid) - worker) / 1e3);
+            + "server_cpu_s=%.2f worker_cpu_s=%.2f client_cpu_s=%.2f", n, failed, n * 1e3 / (last - wall0), n / called,
+            quantile(call, .5), quantile(call, .95), quantile(call, .99), server / 1e3, worker / 1e3, client0 / 1e3);
+    }
+
+    /** The same calls where they are answered at once. */
+    private void floorRate(int n) throws Exception {
+        long t0 = System.nanoTime();
+        List<Double> call = callFromThreads(1, new long[n]);
+
+        say("floor-rate n=%d calls_per_second=%.0f call_p50_ms=%.2f call_p95_ms=%.2f", n, n * 1e9 / (System.nanoTime() - t0),
+            quantile(call, .5), quantile(call, .95));
     }
 
     /** A map of N sub-tasks that is watched for some seconds only: the worker's rounds are what limits it. */
@@ -240,6 +257,9 @@ public final class BenchMain {
             break;
         case "floor":
             floor(n);
+            break;
+        case "floorrate":
+            floorRate(n);
             break;
         case "rate":
             rate(n);
