@@ -47,6 +47,25 @@ is_current(struct core *c, const struct attempt *a, const struct report *r, bool
 	return 0;
 }
 
+/* Did the attempt that speaks report its own end? Then what it said before comes late, and nothing of it runs: a stop would
+ * be for nothing, and on a Java worker hit the next attempt, which it does not tell from this one. */
+static int
+has_ended(struct core *c, const struct instance *i, const struct report *r, bool *out, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, r->is_pj ?
+	    "SELECT 1 FROM attempt WHERE instance_id = ?1 AND worker = ?2 AND attempt = ?3 AND state IN (4, 5, 6, 10)" :
+	    "SELECT 1 FROM attempt WHERE instance_id = ?1 AND worker = ?2 AND source_start_ms = ?3 AND state IN (4, 5)", e);
+	int rc;
+
+	stmt_i64(s, 1, i->id);
+	stmt_text(s, 2, r->source);
+	stmt_i64(s, 3, r->is_pj ? r->attempt : r->start_ms);
+	rc = stmt_step(s, e);
+	stmt_reset(s);
+	*out = rc == 1;
+	return rc < 0 ? -1 : 0;
+}
+
 /* Something runs that should not: its worker is told so, once a report. Only workers that sent heartbeats are: an
  * unsigned report must not make us send messages anywhere. */
 static int
@@ -56,10 +75,15 @@ stop_stray(struct core *c, const struct instance *i, const struct report *r, str
 		.attempt = r->is_pj ? r->attempt : 0 };
 	struct live *l = live_find(c, i->id);
 	struct worker *x = r->source == NULL ? NULL : workers_find(c->workers, i->app_id, r->source);
+	bool ended = false;
 
 	log_info("stray_report", "instance=%" PRId64 " attempt=%" PRId64 " status=%" PRId64 " source=%s", i->id, r->attempt,
 	    r->status, log_q(r->source));
 	if (r->status != INSTANCE_RUNNING || x == NULL)
+		return 0;
+	if (has_ended(c, i, r, &ended, e) < 0)
+		return -1;
+	if (ended)
 		return 0;
 	/* Java knows one run of an instance only: where the wanted one was heard of, the stop would hit that. */
 	if (!r->is_pj && l != NULL && !l->stop && !l->open && strcmp(l->place->address, r->source) == 0 &&

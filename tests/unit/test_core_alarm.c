@@ -143,6 +143,31 @@ test_lost_of_disabled(void **state)
 	(void)state;
 }
 
+/* A Java worker knows one run of an instance: what comes late of the one before brings no stop over the next. */
+static void
+test_late_of_ended(void **state)
+{
+	struct rig r;
+	int64_t id = sent(&r, with_retries(1));
+	struct report rep = rig_report_of(&r, id, INSTANCE_RUNNING, false, 0), late = rep;
+
+	rig_report(&r, &rep);
+	rep.status = INSTANCE_FAILED;
+	rep.report_ms += 10;
+	rig_report(&r, &rep);
+	rig_pass(&r, 1);
+	rig_tick(&r);
+	rig_expect(&r, ACTION_RUN, id, 2, JAVA);
+	rig_answer(&r, ACTION_RUN, id, 2, MESSAGE_ACCEPTED);
+	late.report_ms += 5;
+	rig_report(&r, &late);
+	rig_report(&r, &rep);
+	assert_int_equal(r.n_act, 0);
+	assert_int_equal(rig_get(&r, id).status, INSTANCE_SENT);
+	rig_close(&r);
+	(void)state;
+}
+
 /* --- a worker's clock ---------------------------------------------------------------------------------------------- */
 
 /* An hour off, either way: nothing is decided by it, and no time that cannot be is recorded. */
@@ -208,6 +233,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_final_failures), cmocka_unit_test(test_stopped_and_canceled_are_none),
 		cmocka_unit_test(test_reported), cmocka_unit_test(test_retention), cmocka_unit_test(test_lost_of_disabled),
+		cmocka_unit_test(test_late_of_ended),
 		cmocka_unit_test(test_clock_an_hour_off), cmocka_unit_test(test_clock_set_back),
 	};
 
