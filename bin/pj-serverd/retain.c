@@ -1,6 +1,9 @@
 #include "retain.h"
 
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "base/log.h"
 #include "logstore.h"
@@ -68,6 +71,15 @@ logs_event(void *arg, struct err *e)
 	return 0;
 }
 
+/* A burst leaves the heap full of holes, which free() alone never gives back. */
+static void
+give_back(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
 static void
 on_time(void *arg)
 {
@@ -79,6 +91,8 @@ on_time(void *arg)
 		log_warn("retain", "error=%s", log_q(e.msg));
 		r->more = false;
 	}
+	if (!r->more)
+		give_back();
 	loop_timer_set(r->timer, r->more ? BUSY_MS : IDLE_MS);
 }
 

@@ -9,7 +9,7 @@
 n=${N:-1000}
 bench_start
 raw1=$("$BUILD/tests/bench/rawspawn" "$n" 8 "$BUILD/tests/sh/witness" "$root/raw1")
-at=$(($(date +%s) + 10 + n / 60))
+at=$(($(date +%s) + 10 + n / 20))
 expr=$(date -d "@$at" '+%-S %-M %-H %-d %-m ? %Y')
 i=0
 while [ $i -lt "$n" ]; do
