@@ -199,6 +199,13 @@ check_texts(const struct heartbeat *hb, struct err *e)
 	return 0;
 }
 
+/* Was a later heartbeat faster? One that seems older than any that can still be under way is of a clock set back. */
+static bool
+overtaken(const struct workers *w, const struct worker *x, const struct heartbeat *hb)
+{
+	return hb->at_ms != 0 && hb->at_ms < x->beat_ms && x->beat_ms - hb->at_ms <= w->timeout_ms;
+}
+
 int
 workers_beat(struct workers *w, const struct heartbeat *hb, struct now now, struct err *e)
 {
@@ -210,6 +217,8 @@ workers_beat(struct workers *w, const struct heartbeat *hb, struct now now, stru
 	x = workers_find(w, hb->app_id, hb->address);
 	if (x == NULL && (x = add(w, hb->app_id, hb->address, now, e)) == NULL)
 		return -1;
+	if (overtaken(w, x, hb))
+		return 0;
 	extra = (char *)(uintptr_t)x->metrics.extra;
 	if (set_text(&x->version, hb->version) < 0 || set_text(&x->protocol, hb->protocol) < 0 ||
 	    set_text(&x->tag, hb->tag) < 0 || set_text(&x->client, hb->client) < 0 || set_text(&extra, hb->metrics.extra) < 0)
@@ -224,6 +233,7 @@ workers_beat(struct workers *w, const struct heartbeat *hb, struct now now, stru
 	x->slots = hb->slots;
 	x->used = hb->used;
 	x->seen_at_ms = now.at_ms;
+	x->beat_ms = hb->at_ms;
 	x->seen_mono_ms = now.mono_ms;
 	x->clock_skew_ms = hb->at_ms == 0 ? 0 : hb->at_ms - now.at_ms;
 	return 0;

@@ -42,6 +42,7 @@ struct worker {
 	int64_t light, heavy;
 	struct worker_metrics metrics;
 	int64_t seen_at_ms;
+	int64_t beat_ms;             /* the last heartbeat by the worker's clock; 0 it did not say */
 	int64_t clock_skew_ms;       /* heartbeat's clock minus ours at arrival */
 };
 

@@ -125,6 +125,28 @@ alive_by_our_clock(void **state)
 }
 
 static void
+late_heartbeats(void **state)
+{
+	struct heartbeat hb = beat_of("a:1");
+	struct worker *x = beat(hb);
+
+	now.mono_ms += 5000;
+	hb.at_ms -= 1;
+	hb.overload = true;
+	beat(hb); /* a later one was faster */
+	assert_false(x->overload);
+	assert_int_equal(x->seen_mono_ms, now.mono_ms - 5000);
+	hb.at_ms -= 60001; /* no message is so long under way: its clock was set back */
+	beat(hb);
+	assert_true(x->overload);
+	assert_int_equal(x->seen_mono_ms, now.mono_ms);
+	hb.at_ms = 0; /* without a time of its own: when it comes */
+	hb.overload = false;
+	beat(hb);
+	assert_false(x->overload);
+}
+
+static void
 designated(void **state)
 {
 	struct job_spec s = { 0 };
@@ -444,7 +466,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(heartbeat_is_kept), T(alive_by_our_clock), T(designated), T(resources), T(health_first),
+		T(heartbeat_is_kept), T(alive_by_our_clock), T(late_heartbeats), T(designated), T(resources), T(health_first),
 		T(negative_load_is_unknown), T(busy), T(random_and_specify), T(each_in_order_and_apps_apart), T(many),
 		T(ten_thousand_and_more), T(best_few), T(long_texts_are_refused),
 	};
