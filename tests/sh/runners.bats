@@ -73,7 +73,7 @@ TEST "c" { true; }'
 	assert_eq "$status" 1
 	assert_eq "${lines[-1]}" "sh: 1 passed, 1 failed, 1 skipped"
 	assert_has "$output" "no reason"
-	SH_LIMIT=1 run_sh "$BATS_TEST_TMPDIR/two.bats" "$BATS_TEST_TMPDIR/three.bats"
+	SH_LIMIT=$((3 * ${PJ_SLOW:-1})) run_sh "$BATS_TEST_TMPDIR/two.bats" "$BATS_TEST_TMPDIR/three.bats"
 	assert_eq "$status" 1
 	assert_eq "${lines[-1]}" "sh: 2 passed, 2 failed"
 	assert_has "$output" "out of time"
