@@ -9,7 +9,7 @@
 #   want STATUS PASSED   PASSED: the header X-POWERJOB-AUTH-PASSED, - for none
 #   = JSON               the body's shape (match.jq); `=` alone: it is empty; `~ TEXT` instead: the text itself
 #   let NAME             keeps `data` of the answer
-#   wait WHAT WORD       see drive.bash
+#   wait WHAT WORD       until the worker has a message, which `=` then compares; see drive.bash
 #
 # ${NAME} in any of them is put in; ${NOW} is the time.
 
@@ -51,7 +51,7 @@ replay() { # replay FILE COUNT
 }
 
 @test "the console's read side" {
-	replay console.txt 13
+	replay console.txt 15
 }
 
 @test "what pj-serverd does not do fails clearly" {

@@ -69,12 +69,15 @@ keep() { # keep NAME
 
 # --- what the exchanges wait for ----------------------------------------------------------------------------------------
 
+# The last message then stands where an answer would, without the members that only pj workers know.
 messages() { # messages PATTERN N: the worker has been sent N of them
 	local end=$((SECONDS + 30))
 	until [ "$(grep -cE "$1" "$WORKER_GOT")" -ge "$2" ]; do
 		[ $SECONDS -lt $end ] || fail "waited 30 s for $2 messages like $1"
 		sleep 0.05
 	done
+	grep -E "$1" "$WORKER_GOT" | tail -n 1 | sed -E 's/^[^{]*//
+	    s/,"(attempt|nominalTime|runningTimes)":[0-9]+//g; s/,"jobName":"[^"]*"//' >"$ANSWER"
 }
 
 wait_sent() { # wait_sent INSTANCE
@@ -87,6 +90,10 @@ wait_again() { # wait_again INSTANCE
 
 wait_told() { # wait_told INSTANCE: to stop
 	messages "^/worker/stopInstance plain.*\"instanceId\":$1[,}]" 1
+}
+
+wait_asked() { # wait_asked INSTANCE: what it does
+	messages "^/worker/queryInstanceStatus plain.*\"instanceId\":$1[,}]" 1
 }
 
 wait_launched() { # wait_launched NAME: keeps the instance of the only second-level job
