@@ -25,7 +25,7 @@ final class AppTest {
     }
 
     private void run() throws Exception {
-        until(() -> s.ctl("worker", "ls", "--tsv").contains(":" + port), 90, "worker C is listed");
+        until(() -> s.knows("PJ_PORT_C"), 90, "worker C is listed");
         SaveJobInfoRequest r = first.witnessed("app-first", "Witness", ExecuteType.STANDALONE);
         r.setDesignatedWorkers("127.0.0.1:" + port);
         long notC = first.start(r);

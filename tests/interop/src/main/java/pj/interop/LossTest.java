@@ -19,15 +19,19 @@ final class LossTest {
     private final Site s;
     private final Relay relay;
     private final String port;
+    private final boolean slow;
+    private final Crash crash = new Crash();
 
-    LossTest(Site site, Relay relayOfD, String portOfD) {
+    LossTest(Site site, boolean withSlow, Relay relayOfD, String portOfD) {
         s = site;
+        slow = withSlow;
         relay = relayOfD;
         port = portOfD;
     }
 
     void add(Tap tap) {
         tap.test("final reports whose answer is lost, or that are lost, come again and count once", this::lostAnswers);
+        tap.test("pj-serverd was killed in mid-run: results of every kind arrive and count once", this::afterCrash);
     }
 
     private SaveJobInfoRequest onD(String name, String processor, int retries) {
@@ -50,9 +54,6 @@ final class LossTest {
         long answer = startLosing(onD("lost-answer", "Patient", 0), "10", Relay.Fate.ANSWER_LOST);
         long failed = startLosing(onD("lost-failure", "Flaky", 0), "9", Relay.Fate.ANSWER_LOST);
         long report = startLosing(onD("lost-report", "Patient", 0), "10", Relay.Fate.REPORT_LOST);
-        SaveJobInfoRequest r = onD("lost-heavy", "Everywhere", 0);
-        r.setExecuteType(ExecuteType.BROADCAST);
-        long heavy = startLosing(r, "10", Relay.Fate.ANSWER_LOST);
         s.ends(Site.SUCCEED, answer, 30, "the answer is lost");
         s.ends(Site.FAILED, failed, 30, "the answer to a failure is lost");
         long at = s.info(answer).getFinishedTime();
@@ -67,13 +68,24 @@ final class LossTest {
         once("lost-answer", answer, "succeeded", Arrays.asList("start", "end"));
         once("lost-report", report, "succeeded", Arrays.asList("start", "end"));
         once("lost-failure", failed, "failed", Collections.singletonList("retry0"));
+        if (slow) {
+            lostHeavy();
+        }
+        until(() -> relay.trackers() == 0, 40, "the worker has forgotten them");
+    }
+
+    private void lostHeavy() throws Exception {
+        SaveJobInfoRequest r = onD("lost-heavy", "Everywhere", 0);
+        String ok = " {\"success\":true}";
+
+        r.setExecuteType(ExecuteType.BROADCAST);
+        long heavy = startLosing(r, "10", Relay.Fate.ANSWER_LOST);
         s.ends(Site.SUCCEED, heavy, 60, "the answer to a broadcast's end is lost");
         until(() -> relay.finals(heavy).size() == 2, 60, "that report comes again");
         equal(Arrays.asList("ANSWER_LOST 5" + ok, "DELIVERED 5" + ok), relay.finals(heavy), "reports of the broadcast");
         equal("post 1", s.result(heavy), "result of the broadcast");
         equal(1L, s.info(heavy).getRunningTimes(), "runningTimes of the broadcast");
         equal(1, s.attempts(heavy).size(), "attempts of the broadcast");
-        until(() -> relay.trackers() == 0, 40, "the worker has forgotten them");
     }
 
     private void once(String name, long instance, String end, List<String> saw) throws Exception {
@@ -85,10 +97,6 @@ final class LossTest {
 
     /* --- the server dies ------------------------------------------------------------------------------------- */
 
-    void addCrash(Tap tap) {
-        tap.test("pj-serverd is killed in mid-run: results of every kind arrive and count once", this::crash);
-    }
-
     private SaveJobInfoRequest both(String name, String processor, ExecuteType type) {
         SaveJobInfoRequest r = s.witnessed(name, processor, type);
 
@@ -96,19 +104,39 @@ final class LossTest {
         return r;
     }
 
-    private void crash() throws Exception {
-        long one = s.start(s.witnessed("crash", "Patient", ExecuteType.STANDALONE), "6000");
-        long ends = s.start(s.witnessed("crash-ends", "Patient", ExecuteType.STANDALONE), "2500");
-        long broadcast = s.start(both("crash-broadcast", "Everywhere", ExecuteType.BROADCAST), "4000");
-        long map = s.start(both("crash-map", "Split", ExecuteType.MAP), "1500");
+    private static final class Crash {
+        long one, ends, broadcast, map, limited;
+        Throwable failure;
+    }
+
+    /** Comes before all tests: it needs the server for itself. */
+    void crash() {
+        try {
+            crashNow();
+        } catch (Exception | AssertionError e) {
+            crash.failure = e;
+        }
+    }
+
+    private void crashNow() throws Exception {
+        crash.one = s.start(s.witnessed("crash", "Patient", ExecuteType.STANDALONE), "8000");
+        crash.ends = s.start(s.witnessed("crash-ends", "Patient", ExecuteType.STANDALONE), "2500");
+        crash.broadcast = s.start(both("crash-broadcast", "Everywhere", ExecuteType.BROADCAST), "4000");
+        crash.map = s.start(both("crash-map", "Split", ExecuteType.MAP), "1500");
         SaveJobInfoRequest r = s.witnessed("crash-limit", "Patient", ExecuteType.STANDALONE);
         r.setInstanceTimeLimit(5000L);
-        long limited = s.start(r, "60000");
-
+        crash.limited = s.start(r, "60000");
         until(() -> s.lines("crash").size() == 1 && s.lines("crash-ends").size() == 1 && s.lines("crash-limit").size() == 1,
             30, "they run");
         s.command("sh", s.dir.resolve("restart").toString(), "3");
-        until(() -> s.ctl("worker", "ls", "--tsv").contains("127.0.0.1"), 40, "the server is back");
+    }
+
+    private void afterCrash() throws Exception {
+        long one = crash.one, ends = crash.ends, broadcast = crash.broadcast, map = crash.map, limited = crash.limited;
+
+        if (crash.failure != null) {
+            throw new AssertionError("before the crash: " + crash.failure, crash.failure);
+        }
         s.ends(Site.SUCCEED, one, 60, "a run that goes on");
         s.ends(Site.SUCCEED, ends, 60, "a run that ended meanwhile");
         s.ends(Site.FAILED, limited, 60, "a run with a limit");

@@ -13,7 +13,7 @@ public final class Main {
         Path dir = Paths.get(args[4]);
         Site site = new Site(args[0], "default", args[2], dir);
         Site other = new Site(args[0], "other", args[3], dir);
-        LossTest loss = new LossTest(site, new Relay(args[0], args[1]), System.getenv("PJ_PORT_D"));
+        LossTest loss = new LossTest(site, slow, new Relay(args[0], args[1]), System.getenv("PJ_PORT_D"));
         Tap tap = new Tap();
 
         new FleetTest(site, slow).add(tap);
@@ -21,8 +21,7 @@ public final class Main {
         new OfficialTest(site, slow).add(tap);
         new AppTest(other, site, System.getenv("PJ_PORT_C")).add(tap);
         loss.add(tap);
-        tap.runBatch();
-        loss.addCrash(tap);
+        loss.crash();
         tap.runBatch();
         if (slow) {
             loss.addLong(tap);

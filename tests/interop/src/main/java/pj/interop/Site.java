@@ -176,7 +176,12 @@ final class Site {
 
         command("sh", dir.resolve("worker").toString(), name, serverHttp, app, port, tag);
         until(() -> heartbeats(name) > before, 90, "worker " + name + " is ready");
-        until(() -> ctl("worker", "ls", "--tsv").contains(":" + port), 30, "worker " + name + " is listed");
+        until(() -> ctl("worker", "ls", "--tsv").contains(":" + port + "\t"), 30, "worker " + name + " is listed");
+    }
+
+    /** Whether the worker whose port this variable holds is listed. */
+    boolean knows(String variable) throws Exception {
+        return ctl("worker", "ls", "--tsv").contains(":" + System.getenv(variable) + "\t");
     }
 
     private int heartbeats(String name) throws Exception {
