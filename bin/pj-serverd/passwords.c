@@ -17,8 +17,16 @@ struct kept {
 	bool right;
 };
 
+#define TOKENS 64
+
+struct kept_token {
+	char text[TOKEN_SIZE]; /* NUL behind it; empty: none */
+	struct token token;
+};
+
 struct passwords {
 	unsigned char secret[32];
+	struct kept_token tokens[TOKENS];
 	struct kept kept[KEPT];
 	int64_t second;
 	int tries;
@@ -139,5 +147,25 @@ token_read(const unsigned char secret[32], const char *text, struct token *out, 
 		return err_set(e, ERR_DATA, "its signature is wrong");
 	if (sscanf(text, "pj1.%" SCNd64 ".%" SCNd64 ".%" SCNd64 ".", &out->app_id, &out->password_gen, &out->ends_at_ms) != 3)
 		return err_set(e, ERR_DATA, "it cannot be read");
+	return 0;
+}
+
+int
+passwords_token(struct passwords *p, const unsigned char secret[32], const char *text, struct token *out, struct err *e)
+{
+	size_t len = strnlen(text, TOKEN_SIZE);
+	/* Its last character but one is of the signature: as good as a hash. */
+	struct kept_token *k = len < 2 ? p->tokens : &p->tokens[((unsigned char)text[len - 1] * 16 + (unsigned char)text[len - 2]) %
+	    TOKENS];
+
+	if (len < TOKEN_SIZE && k->text[len] == '\0' && k->text[0] != '\0' && CRYPTO_memcmp(k->text, text, len) == 0) {
+		*out = k->token;
+		return 0;
+	}
+	if (token_read(secret, text, out, e) < 0)
+		return -1;
+	memset(k->text, 0, sizeof k->text);
+	memcpy(k->text, text, len);
+	k->token = *out;
 	return 0;
 }

@@ -26,5 +26,8 @@ struct token {
 };
 /* 0, or -1 with ERR_DATA: no token of this server. The end and the generation are for the caller to check. */
 int token_read(const unsigned char secret[32], const char *text, struct token *out, struct err *e);
+/* The same for a secret that stays: what was read is kept. */
+int passwords_token(struct passwords *p, const unsigned char secret[32], const char *text, struct token *out,
+    struct err *e);
 
 #endif

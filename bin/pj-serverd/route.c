@@ -103,25 +103,25 @@ check_token(struct server *s, struct http_req *req, int64_t *app_id, struct refu
 {
 	const char *id = header(req, H_APP), *text = header(req, H_TOKEN);
 	struct token t;
-	struct app a;
 	struct err e = ERR_INIT;
+	int64_t gen;
 
 	if (id == NULL)
 		return refuse(why, "-300", "INVALID_REQUEST:lack_of_appId_in_header", "");
 	if (text == NULL)
 		return refuse(why, "-1002", "OPEN_API_AUTH_FAILED:token_is_empty", "");
-	if (token_read(s->token_secret, text, &t, &e) != 0)
+	if (passwords_token(s->passwords, s->token_secret, text, &t, &e) != 0)
 		return refuse(why, "-401", "INVALID_TOKEN:", e.msg);
 	if (t.ends_at_ms <= server_now(s).at_ms)
 		return refuse(why, "-403", "TOKEN_EXPIRED:", "get a new one from /openApi/authApp");
 	if (strtoll(id, NULL, 10) != t.app_id)
 		return refuse(why, "-300", "INVALID_REQUEST:Inconsistent_appId_from_token_and_header", "");
-	if (app_get(s->db, t.app_id, &a, &e) != 0) {
+	if (app_password_gen(s->db, t.app_id, &gen, &e) != 0) {
 		if (e.code == ERR_NOTFOUND)
 			return refuse(why, "-402", "INVALID_APP:can_not_find_app", "");
 		return refuse(why, "-500", "SYS_UNKNOWN_ERROR:", e.msg);
 	}
-	if (a.password_gen != t.password_gen)
+	if (gen != t.password_gen)
 		return refuse(why, "-400", "INCORRECT_PASSWORD", "");
 	*app_id = t.app_id;
 	return 0;

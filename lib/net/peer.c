@@ -120,22 +120,29 @@ peer_key_load(struct peer_key *k, const char *path, struct err *e)
 
 /* --- signatures -------------------------------------------------------------------- */
 
+/* A context that has the key already: to look the algorithms up and to digest the key takes longer than the sum itself, so
+ * that the last key's is kept and copied. */
 static EVP_MAC_CTX *
 new_hmac(const struct peer_key *k)
 {
-	static EVP_MAC *hmac; /* looked up once: that is slower than the sum itself */
+	static EVP_MAC *hmac;
+	static EVP_MAC_CTX *keyed;
+	static struct peer_key key;
 	char sha256[] = "SHA256";
 	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string("digest", sha256, 0), OSSL_PARAM_construct_end() };
-	EVP_MAC_CTX *ctx;
 
+	if (keyed != NULL && CRYPTO_memcmp(key.bytes, k->bytes, sizeof key.bytes) == 0)
+		return EVP_MAC_CTX_dup(keyed);
+	EVP_MAC_CTX_free(keyed);
 	if (hmac == NULL)
 		hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	ctx = hmac != NULL ? EVP_MAC_CTX_new(hmac) : NULL;
-	if (ctx != NULL && EVP_MAC_init(ctx, k->bytes, sizeof k->bytes, params) != 1) {
-		EVP_MAC_CTX_free(ctx);
-		return NULL;
+	keyed = hmac != NULL ? EVP_MAC_CTX_new(hmac) : NULL;
+	if (keyed != NULL && EVP_MAC_init(keyed, k->bytes, sizeof k->bytes, params) != 1) {
+		EVP_MAC_CTX_free(keyed);
+		keyed = NULL;
 	}
-	return ctx;
+	key = *k;
+	return keyed != NULL ? EVP_MAC_CTX_dup(keyed) : NULL;
 }
 
 static int

@@ -164,6 +164,23 @@ app_get(struct db *db, int64_t id, struct app *out, struct err *e)
 }
 
 int
+app_password_gen(struct db *db, int64_t id, int64_t *gen, struct err *e)
+{
+	struct stmt *s = db_stmt(db, "SELECT password_gen FROM app WHERE id = ?", e);
+	int r;
+
+	stmt_i64(s, 1, id);
+	r = stmt_step(s, e);
+	if (r == 0)
+		return err_set(e, ERR_NOTFOUND, "no app with id %lld", (long long)id);
+	if (r < 0)
+		return -1;
+	*gen = stmt_col_i64(s, 0);
+	stmt_reset(s);
+	return 0;
+}
+
+int
 app_find(struct db *db, const char *name, struct app *out, struct err *e)
 {
 	struct stmt *s = db_stmt(db, "SELECT " COLUMNS " FROM app WHERE name = ?", e);

@@ -19,6 +19,8 @@ struct app {
 /* ERR_NOTFOUND, ERR_CONFLICT (name taken), ERR_USAGE (empty, too long, white space or control characters in the name). */
 int app_add(struct db *db, const char *name, const char *password, int64_t at_ms, int64_t *id, struct err *e);
 int app_get(struct db *db, int64_t id, struct app *out, struct err *e);
+/* The generation of its password alone: a token's check is part of every call. ERR_NOTFOUND. */
+int app_password_gen(struct db *db, int64_t id, int64_t *gen, struct err *e);
 int app_find(struct db *db, const char *name, struct app *out, struct err *e);
 int app_set_password(struct db *db, int64_t id, const char *password, int64_t at_ms, struct err *e);
 /* ERR_CONFLICT while it has jobs that are not deleted, or live instances. */

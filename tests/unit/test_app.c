@@ -42,7 +42,7 @@ password_life(void **state)
 {
 	struct app a, b;
 	char md5[33], upper[33];
-	int64_t id, other;
+	int64_t id, other, gen = 0;
 
 	assert_int_equal(app_add(db, "shop", "s3cret", 10, &id, &e), 0);
 	assert_int_equal(app_add(db, "bank", "s3cret", 10, &other, &e), 0);
@@ -67,6 +67,11 @@ password_life(void **state)
 	assert_int_equal(app_set_password(db, id, "new", 20, &e), 0);
 	assert_int_equal(app_get(db, id, &a, &e), 0);
 	assert_int_equal(a.password_gen, 2);
+	assert_int_equal(app_password_gen(db, id, &gen, &e), 0);
+	assert_int_equal(gen, 2);
+	assert_int_equal(app_password_gen(db, 77, &gen, &e), -1);
+	assert_int_equal(e.code, ERR_NOTFOUND);
+	err_clear(&e);
 	assert_int_equal(a.modified_ms, 20);
 	app_md5hex("new", md5);
 	assert_int_equal(app_check_md5(&a, md5, &e), 0);
