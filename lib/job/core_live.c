@@ -231,7 +231,7 @@ live_load(struct core *c, struct now now, struct err *e)
 	int r;
 
 	live_free_all(c);
-	s = db_stmt(c->db, LIVE_SELECT "WHERE a.state <= 3 ORDER BY a.instance_id", e);
+	s = db_stmt(c->db, LIVE_SELECT "WHERE a.state <= 3 ORDER BY +a.instance_id", e); /* +: by the index of live ones */
 	while ((r = stmt_step(s, e)) == 1)
 		if (add_row(c, s, now, e) < 0) {
 			stmt_reset(s);

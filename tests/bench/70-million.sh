@@ -2,15 +2,15 @@
 # A million enabled cron jobs: time to ready and to the first fire, memory, and steady processor time of a realistic mix.
 #
 # Method: N jobs are written into the database of a stopped server with sqlite3: 70 % daily, 9 % weekly, 20 % hourly, 0.9 %
-# every five minutes, 0.1 % every minute, each at a second of its own, so about 110 fires a second for a million. Then the
-# server is started: ready = from exec to run/server.addr; first_fire = from exec to the first instance made (what became
+# every five minutes, 0.1 % every minute, each at a second of its own, so about 110 fires a second for a million; and HISTORY
+# finished instances. Then the server is started: ready = from exec to run/server.addr; first_fire = from exec to the first instance made (what became
 # due while the jobs were written is made up for at once, as after any downtime). Ten counting workers (counters.c) take the
 # fires. Memory: private and written to, SETTLE seconds later, when nothing is left to make up for and the heap was given
 # back once; processor time: of the next WINDOW seconds. The baseline is the same server with an empty database, in the
 # same run: its time to ready and its memory.
 # shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
-n=${N:-1000000} settle=${SETTLE:-65} window=${WINDOW:-20}
+n=${N:-1000000} history=${HISTORY:-100000} settle=${SETTLE:-65} window=${WINDOW:-20}
 export TZ=UTC
 now_ms() { date +%s%3N; }
 start() { # sets serverd, exec_ms, ready_ms
@@ -54,6 +54,11 @@ INSERT INTO job_version (job_id, version, at_ms, name, time_type, time_expr, exe
     ' ? * ' || substr('THUFRISATSUNMONTUEWED', h % period / 86400 * 3 + 1, 3) ELSE ' * * ?' END),
     1, 1, 'exec', '[\"/bin/true\"]'
     FROM mix;
+INSERT INTO instance (id, app_id, job_id, job_version, nominal_ms, status, due_ms, attempt, running_times, worker, expected_ms,
+    actual_ms, finished_ms, created_ms, modified_ms) SELECT i * 1000, 1, i, 1, $made - 3600000, 5, $made - 3600000, 1, 1, '-',
+    $made - 3600000, $made - 3600000, $made - 3600000, $made - 3600000, $made - 3600000 FROM mix WHERE i <= $history;
+INSERT INTO attempt (instance_id, attempt, worker, is_pj, state, opened_ms, finished_ms)
+    SELECT i * 1000, 1, '-', 1, 5, $made - 3600000, $made - 3600000 FROM mix WHERE i <= $history;
 COMMIT; PRAGMA wal_checkpoint(TRUNCATE);" >/dev/null
 made_s=$((($(now_ms) - made) / 1000))
 start
@@ -62,7 +67,7 @@ counters=$!
 pids="$pids $counters"
 wait_until 60 grep -q ready "$root/counted"
 sleep "$settle"
-first_ms=$(($(sql 'SELECT min(created_ms) FROM instance') - exec_ms))
+first_ms=$(($(sql "SELECT min(created_ms) FROM instance WHERE created_ms > $made") - exec_ms))
 kib=$(dirty_kib "$serverd")
 before=$(cpu_ticks "$serverd") fires=$(sql 'SELECT count(*) FROM instance')
 sleep "$window"
@@ -72,7 +77,7 @@ kill "$counters"
 wait "$counters" || :
 counted=$(grep received "$root/counted")
 wrong=$(sql "SELECT count(*) FROM instance WHERE nominal_ms > $exec_ms AND created_ms - nominal_ms > 1000")
-echo "million jobs=$n made_s=$made_s empty_ready_ms=$base_ready_ms ready_ms=$ready_ms first_fire_ms=$first_ms" \
+echo "million jobs=$n history=$history made_s=$made_s empty_ready_ms=$base_ready_ms ready_ms=$ready_ms first_fire_ms=$first_ms" \
     "empty_dirty_kib=$base_kib dirty_kib=$kib later_dirty_kib=$late_kib fires_per_second=$((fires / window))" \
     "cpu_percent=$(awk -v t=$((after - before)) -v w="$window" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.1f", t / hz / w * 100 }')" \
     "cpu_ms_per_fire=$(awk -v t=$((after - before)) -v f="$fires" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.2f", t / hz * 1000 / f }')" \
