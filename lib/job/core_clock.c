@@ -4,19 +4,20 @@
  *   - what ran keeps its instance, and the unique index keeps it from running twice;
  *   - what was left out because the clock was ahead has not been missed: its range is taken back to the present, and the
  *     job's trigger with it;
- *   - what waits is due after the delay that it was given, and not before its nominal time;
- *   - a job that was over has its times to come again.
+ *   - what waits is due after the delay that it was given, and what never ran not before its nominal time;
+ *   - a job that was over has its times to come again;
+ *   - what people defined or enabled meanwhile counts from now on.
  *
  * Looked for at the start too: the clock may have been set while nobody looked. A clock that no server of this kind can
  * have seen is not set yet: the rows are left alone until it is. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "job/core_int.h"
-
-#define CLOCK_FLOOR_MS 1577836800000LL /* 2020-01-01: before that there was no pj */
+#include "store/meta.h"
 
 struct ahead { /* a row of `skipped` that was written at a time to come */
 	int64_t id, job_id, version, first_ms, last_ms;
@@ -27,6 +28,7 @@ core_clock_jumped(struct core *c, int64_t delta_ms)
 {
 	log_info("clock_set", "ms=%" PRId64 " then=%s", delta_ms, delta_ms < 0 ? "what-ran-is-not-run-again" :
 	    "what-is-past-is-a-misfire");
+	c->back_ms += delta_ms < 0 ? -delta_ms : 0;
 	c->rewind = c->rewind || delta_ms < 0;
 	c->went_back = c->went_back || delta_ms < 0;
 }
@@ -109,8 +111,8 @@ back(struct core *c, const struct ahead *a, struct now now, struct err *e)
 static int
 waiting(struct core *c, struct now now, struct err *e)
 {
-	struct stmt *s = db_stmt(c->db, "UPDATE instance SET due_ms = max(coalesce(nominal_ms, 0), ?1 + max(0, due_ms -"
-	    " modified_ms)), modified_ms = ?1 WHERE status = 1 AND modified_ms > ?1", e);
+	struct stmt *s = db_stmt(c->db, "UPDATE instance SET due_ms = max(CASE WHEN running_times > 0 THEN 0 ELSE"
+	    " coalesce(nominal_ms, 0) END, ?1 + max(0, due_ms - modified_ms)), modified_ms = ?1 WHERE status = 1 AND modified_ms > ?1", e);
 
 	stmt_i64(s, 1, now.at_ms);
 	if (stmt_run(s, e) < 0)
@@ -190,19 +192,103 @@ revive(struct core *c, struct now now, struct err *e)
 	return n < 0 ? -1 : n == most;
 }
 
+/* --- what people did --------------------------------------------------------------------------------------------- */
+
+struct edited {
+	int64_t id, version, next_ms;
+	bool deleted;
+};
+
+static int
+read_edited(struct core *c, int64_t now_ms, struct edited *x, int max, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "SELECT id, version, coalesce(next_trigger_ms, 0), status = 99 FROM job"
+	    " WHERE modified_ms > ? LIMIT ?", e);
+	int n = 0, r = 0;
+
+	stmt_i64(s, 1, now_ms);
+	stmt_i64(s, 2, max);
+	while (n < max && (r = stmt_step(s, e)) == 1)
+		x[n++] = (struct edited){ stmt_col_i64(s, 0), stmt_col_i64(s, 1), stmt_col_i64(s, 2), stmt_col_i64(s, 3) != 0 };
+	stmt_reset(s);
+	return r < 0 ? -1 : n;
+}
+
+static int
+set_time(struct core *c, const char *sql, int64_t job_id, struct now now, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, sql, e);
+
+	stmt_i64(s, 1, job_id);
+	stmt_i64(s, 2, now.at_ms);
+	return stmt_run(s, e);
+}
+
+/* Its trigger was computed by a clock that was ahead. */
+static int
+count_from_now(struct core *c, const struct edited *x, struct now now, struct err *e)
+{
+	const struct version *v;
+	int64_t next;
+
+	if (set_time(c, "UPDATE job SET modified_ms = ?2 WHERE id = ?1", x->id, now, e) < 0 ||
+	    set_time(c, "UPDATE job_version SET at_ms = ?2 WHERE job_id = ?1 AND at_ms > ?2", x->id, now, e) < 0)
+		return -1;
+	if (x->deleted || x->next_ms == 0)
+		return 0;
+	v = job_version_get(c, x->id, x->version, e);
+	if (v == NULL)
+		return -1;
+	next = v->sched == NULL ? 0 : job_next_after(v->sched, &v->job.spec, now.at_ms);
+	if (next == 0 || next >= x->next_ms)
+		return 0;
+	log_info("trigger_moved", "job=%" PRId64 " from_ms=%" PRId64 " to_ms=%" PRId64, x->id, x->next_ms, next);
+	c->next_trigger_ms = INT64_MIN;
+	return job_set_next(c->db, x->id, next, e);
+}
+
+/* 1: there may be more of them. */
+static int
+people(struct core *c, struct now now, struct err *e)
+{
+	struct edited x[64];
+	const int most = (int)(sizeof x / sizeof x[0]);
+	int n = read_edited(c, now.at_ms, x, most, e);
+
+	for (int i = 0; i < n; i++)
+		if (count_from_now(c, &x[i], now, e) < 0)
+			return -1;
+	return n < 0 ? -1 : n == most;
+}
+
 /* --- all of it --------------------------------------------------------------------------------------------------- */
+
+/* For who reads the ledger: times from here on were there before. */
+static int
+note_back(struct core *c, struct now now, struct err *e)
+{
+	char key[48], text[24];
+
+	if (c->back_ms == 0)
+		return 0;
+	snprintf(key, sizeof key, "set_back:%020" PRId64, now.at_ms);
+	snprintf(text, sizeof text, "%" PRId64, c->back_ms);
+	c->back_ms = 0;
+	return meta_set(c->db, key, text, e);
+}
 
 static int
 rewind_rows(struct core *c, struct now now, struct ahead *a, struct err *e)
 {
-	int n = read_ahead(c, now.at_ms, a, c->conf.batch, e);
+	int r, n = note_back(c, now, e) < 0 ? -1 : read_ahead(c, now.at_ms, a, c->conf.batch, e);
 
 	for (int i = 0; i < n; i++)
 		if (cut(c, &a[i], now, e) < 0 || back(c, &a[i], now, e) < 0)
 			return -1;
 	if (n < 0 || (n < c->conf.batch && waiting(c, now, e) < 0) || (c->went_back && launches(c, now, e) < 0))
 		return -1;
-	return n == c->conf.batch ? 1 : revive(c, now, e);
+	r = n == c->conf.batch ? 1 : revive(c, now, e);
+	return r == 0 ? people(c, now, e) : r;
 }
 
 int

@@ -85,6 +85,7 @@ struct core {
 	int64_t next_trigger_ms;   /* the earliest of all jobs, INT64_MAX none, INT64_MIN unknown */
 	int fired_only;            /* so many ticks in a row had more to fire than a batch */
 	bool went_back;            /* it was seen to go back: triggers of launches, too */
+	int64_t back_ms;           /* by how much, and that is not in the rows yet */
 	bool unset;                /* the clock is not set yet, and that was said */
 	bool rewind;               /* the clock may have gone back: rows of times to come are looked for */
 	int64_t next_late_ms;      /* the earliest deadline of what waits, the same */
@@ -182,14 +183,17 @@ int check_spec(const struct job_spec *s, struct err *e);
 int check_time(struct core *c, const struct job_spec *s, struct now now, int64_t *next, struct err *e);
 
 /* core_skip.c */
-/* `count` occurrences that follow each other, and did not run: one range. Those of them that did run, while the clock was
- * ahead, are left out. */
+/* `count` occurrences that follow each other, and did not run: one range. Those of them that have their verdict from when
+ * the clock was ahead keep it. */
 int skip_put(struct core *c, const struct version *v, int64_t first_ms, int64_t last_ms, int64_t count, const char *reason,
     struct now now, struct err *e);
+/* 1: it was left out already, while the clock was ahead; 0; -1. */
+int skip_is_known(struct core *c, int64_t job_id, int64_t at_ms, struct err *e);
 /* What a job that is not to fire by its old schedule leaves behind: its due but unfired occurrences. */
 int skip_due(struct core *c, const struct job *j, const char *reason, struct now now, struct err *e);
 
 /* core_fire.c */
+#define CLOCK_FLOOR_MS 1577836800000LL /* 2020-01-01: before that there was no pj, the clock is not set */
 #define FIRE_GRACE_MS 10000 /* so late is not late: the server was busy, not away */
 /* The occurrence of at_ms becomes an instance, unless it is one already. */
 int fire_insert(struct core *c, const struct version *v, int64_t at_ms, struct now now, struct err *e);
@@ -200,7 +204,7 @@ enum overlap { OVERLAP_ALLOW, OVERLAP_SKIP, OVERLAP_QUEUE, OVERLAP_REPLACE };
 extern const char *const overlap_names[];
 enum overlap overlap_of(const struct job_spec *spec);
 /* Is an instance of the job not at its end? 1, 0, -1. */
-int overlap_busy(struct core *c, int64_t job_id, struct err *e);
+int overlap_busy(struct core *c, int64_t job_id, struct now now, struct err *e);
 /* May a waiting instance start now? 1; 0 not yet; 2 it was canceled, as a newer one replaces it; -1. */
 int overlap_enter(struct core *c, struct instance *i, const struct job_spec *spec, struct now now, struct err *e);
 

@@ -85,7 +85,7 @@ delay_fire(struct core *c, const struct version *v, int64_t at_ms, struct now no
 	/* Its own: what happens to the instances may drop the version. */
 	int64_t id = v->job.id, step = sched_interval_ms(v->sched), over = job_end(&v->job.spec), ended;
 	const char *why = too_late(&v->job.spec, now.at_ms - at_ms);
-	int busy = overlap_busy(c, id, e);
+	int busy = overlap_busy(c, id, now, e);
 
 	if (busy < 0 || last_end(c, id, &ended, e) < 0)
 		return -1;
@@ -96,7 +96,7 @@ delay_fire(struct core *c, const struct version *v, int64_t at_ms, struct now no
 		return set_trigger(c, id, ended + step, over, now, e);
 	if (why != NULL)
 		return skip_put(c, v, at_ms, at_ms, 1, why, now, e) < 0 ? -1 : set_trigger(c, id, now.at_ms + step, over, now, e);
-	if (fire_insert(c, v, at_ms, now, e) < 0 || (busy = overlap_busy(c, id, e)) < 0)
+	if (fire_insert(c, v, at_ms, now, e) < 0 || (busy = overlap_busy(c, id, now, e)) < 0)
 		return -1;
 	/* Not busy: it ran already, before the clock was set back. */
 	return set_trigger(c, id, busy ? 0 : now.at_ms + step, over, now, e);

@@ -160,11 +160,24 @@ edit_trigger(struct core *c, const struct job *old, const struct job_spec *spec,
 	return skip_due(c, old, old->status == JOB_ENABLED ? "edited" : "disabled", now, e);
 }
 
+/* Where the clock is not set: the times of the definition before end with its trigger, not in 1970. */
+static int
+in_force_from(struct core *c, const struct job *j, int64_t trigger_ms, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "UPDATE job_version SET at_ms = ?3 WHERE job_id = ?1 AND version = ?2", e);
+
+	stmt_i64(s, 1, j->id);
+	stmt_i64(s, 2, j->version);
+	stmt_i64(s, 3, trigger_ms - 1);
+	return stmt_run(s, e);
+}
+
 static int
 save(struct core *c, struct now now, int64_t app_id, int64_t job_id, const struct job_spec *spec, bool enable, int64_t *id,
     struct err *e)
 {
 	struct job old = { .id = 0 }, j = { .id = job_id, .app_id = app_id, .status = enable ? JOB_ENABLED : JOB_DISABLED };
+	int64_t until;
 	struct app app;
 	int r;
 
@@ -174,12 +187,15 @@ save(struct core *c, struct now now, int64_t app_id, int64_t job_id, const struc
 		r = app_get(c->db, app_id, &app, e);
 	else if ((r = get_job(c, app_id, job_id, &old, e)) == 0)
 		r = edit_trigger(c, &old, spec, enable, now, &j.next_trigger_ms, e);
+	until = old.next_trigger_ms;
 	job_fini(&old);
 	if (r < 0)
 		return -1;
 	j.spec = *spec; /* borrowed */
 	c->wrote = true;
 	if (job_put(c->db, &j, now.at_ms, e) < 0)
+		return -1;
+	if (now.at_ms < CLOCK_FLOOR_MS && until > now.at_ms && in_force_from(c, &j, until, e) < 0)
 		return -1;
 	if (j.next_trigger_ms != 0 && enable && j.next_trigger_ms < c->next_trigger_ms)
 		c->next_trigger_ms = j.next_trigger_ms;

@@ -91,6 +91,9 @@ move_finish(struct core *c, struct instance *i, enum instance_status to, const c
 int
 move_requeue(struct core *c, struct instance *i, int64_t due_ms, struct now now, struct err *e)
 {
+	/* The clock may have been set back: what never ran does not run before its time. A person wants it run now. */
+	if (due_ms < i->nominal_ms && i->running_times == 0 && i->expected_ms >= i->nominal_ms)
+		due_ms = i->nominal_ms;
 	i->due_ms = due_ms;
 	i->finished_ms = NO_MS;
 	c->next_late_ms = INT64_MIN;

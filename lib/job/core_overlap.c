@@ -19,13 +19,15 @@ overlap_of(const struct job_spec *spec)
 }
 
 int
-overlap_busy(struct core *c, int64_t job_id, struct err *e)
+overlap_busy(struct core *c, int64_t job_id, struct now now, struct err *e)
 {
+	/* One that waits for its time, as it was made while the clock was ahead, is not under way. */
 	struct stmt *s = db_stmt(c->db, "SELECT EXISTS (SELECT 1 FROM instance WHERE job_id = ?1 AND status IN (2, 3))"
-	    " OR EXISTS (SELECT 1 FROM instance WHERE job_id = ?1 AND status = 1 AND lone = 1)", e);
+	    " OR EXISTS (SELECT 1 FROM instance WHERE job_id = ?1 AND status = 1 AND lone = 1 AND coalesce(nominal_ms, 0) <= ?2)", e);
 	int r;
 
 	stmt_i64(s, 1, job_id);
+	stmt_i64(s, 2, now.at_ms);
 	if (stmt_step(s, e) != 1)
 		return -1;
 	r = stmt_col_i64(s, 0) != 0;
@@ -53,8 +55,8 @@ find(struct core *c, const char *sql, const struct instance *i, struct now now, 
 
 #define RUNNING "SELECT id FROM instance WHERE job_id = ?1 AND status IN (2, 3) AND id <> ?2 AND ?3 AND id > ?4 ORDER BY id"
 /* An older one that waits for its retry is not at its end either. Only older ones: two never wait for each other. */
-#define RETRIED "SELECT id FROM instance WHERE job_id = ?1 AND status = 1 AND lone = 1 AND id < ?2 AND attempt > 0 AND ?3" \
-	" AND id > ?4 ORDER BY id"
+#define RETRIED "SELECT id FROM instance WHERE job_id = ?1 AND status = 1 AND lone = 1 AND id < ?2 AND running_times > 0" \
+	" AND ?3 AND id > ?4 ORDER BY id"
 #define OLDER "SELECT id FROM instance WHERE job_id = ?1 AND status = 1 AND lone = 1 AND id < ?2 AND (attempt > 0 OR" \
 	" due_ms <= ?3) AND id > ?4 ORDER BY id"
 #define NEWER "SELECT id FROM instance WHERE job_id = ?1 AND status = 1 AND lone = 1 AND id > ?2 AND due_ms <= ?3" \

@@ -220,7 +220,8 @@ dispatch_row(struct core *c, const struct row *r, struct now now, enum dispatch 
 
 	if (instance_get(c->db, r->id, &i, e) < 0)
 		return -1;
-	rc = dispatch(c, &i, r->deleted, now, out, &why);
+	*out = DISPATCH_DONE; /* it may have been replaced by one of the rows before */
+	rc = i.status == INSTANCE_WAITING ? dispatch(c, &i, r->deleted, now, out, &why) : 0;
 	if (rc < 0)
 		err_set(e, why.code, "%s", why.msg);
 	instance_fini(&i);

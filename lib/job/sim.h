@@ -6,7 +6,8 @@
  * Everything is drawn from one seed: the same store, configuration and seed give the same run, event by event. What is
  * wrong ends the run, with the seed in the message. Checked at every change of a row: no second live attempt of an
  * instance; what is final does not change; nothing runs before its time. Checked each virtual hour and at the end: each
- * nominal time of each job has exactly one verdict, an instance or one skipped range; rows agree with each other. */
+ * nominal time of each job has exactly one verdict, an instance or one skipped range; rows agree with each other; verify
+ * finds nothing. */
 #ifndef PJ_JOB_SIM_H
 #define PJ_JOB_SIM_H
 
@@ -33,6 +34,8 @@ struct sim_faults {
 	int stalls;    /* of the store: up to a minute */
 	int deaths;    /* of a worker: its daemon or the whole host */
 	int people;    /* disable, enable, edit, run, stop, cancel, retry */
+	bool wild;     /* people change types, zones and policies too; the clock also leaps for weeks, or is not set, and comes
+	                * back; the server notices jumps, as pj-serverd does */
 };
 extern const struct sim_faults sim_faults_all; /* some of each */
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "job/sim_int.h"
+#include "job/verify.h"
 #include "time/sched.h"
 
 #define TIMES 32
@@ -48,7 +49,7 @@ watch_instance(struct sim *s, const struct db_row *r)
 {
 	const int *at = s->column;
 
-	if (r->change == DB_INSERT && db_new_i64(r, at[INSTANCE_NOMINAL], 0) > db_new_i64(r, at[INSTANCE_CREATED], 0))
+	if (r->change == DB_INSERT && db_new_i64(r, at[INSTANCE_NOMINAL], INT64_MIN) > db_new_i64(r, at[INSTANCE_CREATED], 0))
 		seen(s, "an instance was made before its time");
 	if (r->change != DB_DELETE && db_new_i64(r, at[INSTANCE_STATUS], 0) == INSTANCE_SENT)
 		watch_start(s, r);
@@ -257,6 +258,22 @@ walk(struct sim *s, struct sim_track *t, const struct job *j, struct verdicts *v
 	return n < 0 ? -1 : 0;
 }
 
+/* A range goes on growing: how many of its times were checked already. */
+static int
+known_of_range(struct sim *s, const struct sim_track *t, const struct job *j, struct verdicts *v, struct err *e)
+{
+	int64_t at[TIMES], from = v->first_ms - 1;
+	int n = TIMES;
+
+	while (v->first_ms <= t->checked_ms && n == TIMES && from < t->checked_ms) {
+		n = core_job_next(s->core, j, from, TIMES, at, e);
+		for (int i = 0; i < n && at[i] <= t->checked_ms; i++)
+			v->n++;
+		from = n > 0 ? at[n - 1] : from;
+	}
+	return n < 0 ? -1 : 0;
+}
+
 static int
 check_job(struct sim *s, struct sim_track *t, struct err *e)
 {
@@ -268,7 +285,7 @@ check_job(struct sim *s, struct sim_track *t, struct err *e)
 		return 0;
 	if (job_get(s->db, t->out.id, &j, e) < 0)
 		return -1;
-	if (j.spec.time_type != TIME_CRON && j.spec.time_type != TIME_DAILY) { /* times that follow from runs, or none */
+	if (j.spec.time_type != TIME_CRON) { /* times that follow from each other, or none: verify looks at them */
 		job_fini(&j);
 		return 0;
 	}
@@ -280,7 +297,7 @@ check_job(struct sim *s, struct sim_track *t, struct err *e)
 	    " ORDER BY first_ms", e);
 	stmt_i64(v.skipped, 1, j.id);
 	stmt_i64(v.skipped, 2, t->checked_ms);
-	if (next_ran(&v, e) == 0 && next_skipped(&v, e) == 0)
+	if (next_ran(&v, e) == 0 && next_skipped(&v, e) == 0 && known_of_range(s, t, &j, &v, e) == 0)
 		rc = walk(s, t, &j, &v, e);
 	stmt_reset(v.ran);
 	stmt_reset(v.skipped);
@@ -296,6 +313,44 @@ sim_check(struct sim *s, struct err *e)
 	for (int64_t i = 0; i < s->n_jobs; i++)
 		if (check_job(s, &s->jobs[i], e) < 0)
 			return -1;
+	return db_commit(s->db, e);
+}
+
+/* --- what pj-ctl verify says ---------------------------------------------------------------------------------- */
+
+struct finding {
+	struct sim *s;
+	struct err *e;
+};
+
+static void
+finding(const char *rule, const struct job *j, int64_t at_ms, const char *text, void *arg)
+{
+	struct finding *f = arg;
+
+	if (f->e->code == ERR_NONE)
+		sim_wrong(f->s, f->e, "verify: %s: job #%" PRId64 " at %" PRId64 ": %s", rule, j->id, at_ms, text);
+}
+
+int
+sim_check_verify(struct sim *s, int64_t since_ms, struct err *e)
+{
+	struct err why = ERR_INIT;
+	struct finding f = { s, &why };
+	struct job j;
+	int n = 0;
+
+	if (since_ms < s->conf.from_ms - 1) /* before, nobody looked */
+		since_ms = s->conf.from_ms - 1;
+	for (int64_t i = 0; i < s->n_jobs && s->conf.faults.wild; i++) {
+		if (job_get(s->db, s->jobs[i].out.id, &j, e) < 0)
+			return -1;
+		if (verify_job(s->db, &j, since_ms, finding, &f, &n, &why) < 0 || n > 0) {
+			job_fini(&j);
+			return err_set(e, why.code, "%s", why.msg);
+		}
+		job_fini(&j);
+	}
 	return db_commit(s->db, e);
 }
 
@@ -318,7 +373,7 @@ forget(struct sim *s, struct err *e)
 int
 sim_check_hour(struct sim *s, struct err *e)
 {
-	if (sim_check(s, e) < 0)
+	if (sim_check(s, e) < 0 || sim_check_verify(s, s->now.at_ms - 3 * SIM_HOUR_MS, e) < 0)
 		return -1;
 	return s->conf.keep_ms > 0 ? forget(s, e) : 0;
 }

@@ -31,6 +31,7 @@ rate_of(const struct sim *s, enum sim_event_kind kind)
 	case EVENT_RETURN:
 	case EVENT_CHECK:
 	case EVENT_START:
+	case EVENT_LEAP_BACK:
 		break;
 	}
 	return NULL;
@@ -106,15 +107,54 @@ start_server(struct sim *s, struct err *e)
 	return s->core == NULL ? -1 : 0;
 }
 
+/* pj-serverd's loop sees that the clock was set, when it runs. */
 static void
-jump(struct sim *s)
+set_clock(struct sim *s, int64_t by_ms)
+{
+	s->now.at_ms += by_ms;
+	if (s->faults.wild && s->core != NULL && (by_ms > 1000 || by_ms < -1000))
+		core_clock_jumped(s->core, by_ms);
+}
+
+void
+sim_fault_leap_back(struct sim *s)
+{
+	int64_t by = s->leap_ms;
+
+	s->leap_ms = 0;
+	if (by != 0)
+		set_clock(s, -by);
+}
+
+/* For weeks, or to a clock that is not set; it comes back. */
+static int
+leap(struct sim *s, struct err *e)
+{
+	int64_t by = (int64_t)sim_draw(s, 60 * SIM_DAY_MS);
+
+	if (sim_draw(s, 3) == 0)
+		by = (int64_t)sim_draw(s, 3) * 10 * 365 * SIM_DAY_MS - 5 * 365 * SIM_DAY_MS - s->now.at_ms; /* 1965, 1975, 1985 */
+	s->leap_ms = by;
+	set_clock(s, by);
+	return sim_push(s, &(struct sim_event){ .kind = EVENT_LEAP_BACK }, 1 + (int64_t)sim_draw(s, sim_draw(s, 2) == 0 ? 60000 :
+	    7200000), e);
+}
+
+static int
+jump(struct sim *s, struct err *e)
 {
 	static const uint64_t far[] = { 3000, 60000, 7200000 };
-	int64_t by = (int64_t)sim_draw(s, far[sim_draw(s, 3)]);
+	int64_t by;
 
-	s->now.at_ms += sim_draw(s, 2) == 0 ? by : -by;
-	if (s->now.at_ms < s->conf.from_ms)
-		s->now.at_ms = s->conf.from_ms;
+	if (s->faults.wild && s->leap_ms == 0 && sim_draw(s, 6) == 0)
+		return leap(s, e);
+	by = (int64_t)sim_draw(s, far[sim_draw(s, 3)]);
+	if (sim_draw(s, 2) != 0)
+		by = -by;
+	if (s->now.at_ms + by - s->leap_ms < s->conf.from_ms)
+		by = s->conf.from_ms - (s->now.at_ms - s->leap_ms);
+	set_clock(s, by);
+	return 0;
 }
 
 /* pj-serverd tells the core of the long ones. */
@@ -172,24 +212,70 @@ die(struct sim *s, struct err *e)
 
 /* --- people --------------------------------------------------------------------------------------------------- */
 
-/* Only the second half of the jobs is edited: of the others every nominal time can be told to the end. */
+static void
+set_text(char **at, const char *text)
+{
+	free(*at);
+	*at = strdup(text);
+}
+
+/* A definition that differs in more than its expression. */
+static void
+edit_wildly(struct sim *s, struct job_spec *j)
+{
+	static const struct { int64_t type; const char *expr; } times[] = {
+		{ TIME_CRON, "0 0/6 * * * ?" }, { TIME_CRON, "0 30 0/1 * * ?" }, { TIME_CRON, "0 15,45 0-5 * * ?" },
+		{ TIME_FIXED_RATE, "4m" }, { TIME_FIXED_RATE, "100s" }, { TIME_FIXED_DELAY, "3m" }, { TIME_API, "" },
+		{ TIME_DAILY, "{\"interval\":7,\"intervalUnit\":\"MINUTES\",\"startTimeOfDay\":\"1:0:0\",\"endTimeOfDay\":\"20:0:0\"}" },
+	};
+	static const char *const zones[] = { "Europe/Berlin", "America/Havana", "Australia/Lord_Howe", "UTC" };
+	static const char *const overlaps[] = { "allow", "skip", "queue", "replace" };
+	static const char *const misfires[] = { "once", "none", "all" };
+	size_t k = sim_draw(s, sizeof times / sizeof times[0]);
+
+	j->time_type = times[k].type;
+	set_text(&j->time_expr, times[k].expr);
+	if (sim_draw(s, 2) == 0)
+		set_text(&j->tz, zones[sim_draw(s, 4)]);
+	set_text(&j->overlap, overlaps[sim_draw(s, 4)]);
+	set_text(&j->misfire, misfires[sim_draw(s, 3)]);
+	j->start_ms = 0;
+	j->end_ms = sim_draw(s, 6) == 0 ? s->now.at_ms + 1 + (int64_t)sim_draw(s, 4 * SIM_HOUR_MS) : 0;
+}
+
+/* What is no part of the schedule: it goes on where it stands. */
+static void
+edit_a_little(struct sim *s, struct job_spec *j)
+{
+	j->max_instance_num = (int64_t)sim_draw(s, 3);
+	set_text(&j->misfire, sim_draw(s, 2) == 0 ? "all" : "once");
+}
+
+/* Only the second half of the jobs gets another schedule: of the others every nominal time can be told to the end. */
 static int
 edit(struct sim *s, struct sim_track *t, struct err *why)
 {
 	static const char *const exprs[] = { "0 0/5 * * * ?", "0 0/7 * * * ?", "30 0/3 * * * ?", "0 10 0/2 * * ?" };
+	bool second = t >= s->jobs + (s->n_jobs + 1) / 2;
 	struct job j;
 	int64_t id;
 	int rc;
 
-	if (t < s->jobs + (s->n_jobs + 1) / 2)
+	if (!second && !s->faults.wild)
 		return 0;
 	if (job_get(s->db, t->out.id, &j, why) < 0)
 		return -1;
-	free(j.spec.time_expr);
-	j.spec.time_type = TIME_CRON;
-	j.spec.time_expr = strdup(exprs[sim_draw(s, sizeof exprs / sizeof exprs[0])]);
+	if (!second) {
+		edit_a_little(s, &j.spec);
+	} else if (s->faults.wild) {
+		edit_wildly(s, &j.spec);
+	} else {
+		free(j.spec.time_expr);
+		j.spec.time_type = TIME_CRON;
+		j.spec.time_expr = strdup(exprs[sim_draw(s, sizeof exprs / sizeof exprs[0])]);
+	}
 	j.spec.instance_retry_num = (int64_t)sim_draw(s, 3);
-	t->edited = true;
+	t->edited = t->edited || second;
 	rc = core_job_save(s->core, s->now, 0, t->out.id, &j.spec, sim_draw(s, 4) > 0, &id, why);
 	job_fini(&j);
 	return rc;
@@ -242,6 +328,10 @@ sim_fault_event(struct sim *s, const struct sim_event *ev, struct err *e)
 
 	if (ev->kind == EVENT_START)
 		return start_server(s, e);
+	if (ev->kind == EVENT_LEAP_BACK) {
+		sim_fault_leap_back(s);
+		return 0;
+	}
 	if (*rate_of(s, ev->kind) <= 0) /* settling */
 		return 0;
 	s->total.faults++;
@@ -249,7 +339,7 @@ sim_fault_event(struct sim *s, const struct sim_event *ev, struct err *e)
 	if (ev->kind == EVENT_RESTART)
 		rc = kill_server(s, e);
 	else if (ev->kind == EVENT_JUMP)
-		jump(s);
+		rc = jump(s, e);
 	else if (ev->kind == EVENT_STALL)
 		stall(s);
 	else if (ev->kind == EVENT_DEATH)

@@ -26,6 +26,7 @@ enum sim_event_kind {
 	EVENT_CHECK,
 	EVENT_RESTART, EVENT_START, /* the server is killed; it is back */
 	EVENT_JUMP, EVENT_STALL, EVENT_DEATH, EVENT_PERSON,
+	EVENT_LEAP_BACK, /* of a leap of the clock */
 };
 
 struct sim_key { /* of a run on a worker; attempt 0: Java, one of an instance at a time */
@@ -84,6 +85,7 @@ struct sim {
 	struct core *core;        /* NULL: the server is down */
 	struct core_conf core_conf;
 	struct now now;
+	int64_t leap_ms;          /* so far is the wall clock from where it should be, for a while */
 	struct core_wake wake;
 	bool tick_failed, check_due;
 	bool asked;               /* in this turn something came to the server */
@@ -134,9 +136,11 @@ int sim_world_revive(struct sim *s, struct err *e);    /* those that are down co
 int sim_fault_new(struct sim *s, struct err *e);       /* the first of each kind */
 int sim_fault_event(struct sim *s, const struct sim_event *ev, struct err *e);
 int sim_fault_statement(struct sim *s, bool on, struct err *e);
+void sim_fault_leap_back(struct sim *s);
 
 /* sim_check.c */
 int sim_check_new(struct sim *s, struct err *e);       /* watches the rows */
+int sim_check_verify(struct sim *s, int64_t since_ms, struct err *e); /* what pj-ctl verify would say */
 int sim_check_event(struct sim *s, struct err *e);     /* what this event did to them */
 void sim_check_undone(struct sim *s);                  /* it was rolled back */
 int sim_check_hour(struct sim *s, struct err *e);      /* checks, counts and removes what is old */

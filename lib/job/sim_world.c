@@ -536,6 +536,7 @@ sim_world_event(struct sim *s, const struct sim_event *ev, struct err *e)
 	case EVENT_STALL:
 	case EVENT_DEATH:
 	case EVENT_PERSON:
+	case EVENT_LEAP_BACK:
 		break;
 	}
 	return sim_wrong(s, e, "no event of the world");

@@ -20,6 +20,7 @@ struct walk {
 	void *arg;
 	int n;
 	struct job version;  /* whose schedule is in force at the cursor */
+	int64_t same_from;   /* and that of the versions from this one on */
 	struct tz *tz;
 	struct sched *sched; /* NULL: none whose times could be told */
 	struct sched *chain; /* instead: one whose times follow from each other */
@@ -225,6 +226,7 @@ enter(struct walk *w, int64_t version, struct err *e)
 	    chain_sched(&w->version.spec, w->tz, &w->chain, &why) < 0)
 		tell(w, "unreadable", w->cursor, "version %" PRId64 " cannot be checked: %.150s", version, why.msg);
 	w->ends_ms = INT64_MAX;
+	w->same_from = version;
 	while (version < w->job->version && same) {
 		struct job later;
 
@@ -259,7 +261,7 @@ advance(struct walk *w, int64_t at_ms, struct err *e)
 /* --- the verdicts ------------------------------------------------------------------------------------------------ */
 
 struct verdict {
-	int64_t first_ms, last_ms, count, actual_ms;
+	int64_t first_ms, last_ms, count, actual_ms, version;
 	int64_t created_ms, finished_ms; /* of an instance, else NO_MS */
 };
 
@@ -269,21 +271,36 @@ is_delay(const struct walk *w)
 	return w->version.spec.time_type == TIME_FIXED_DELAY;
 }
 
-/* Times that follow from each other begin anew when the job is enabled, and when the clock is set back: less than a step may
- * be lost then. Where a whole one is, it has no verdict. */
-static bool
-is_lost(const struct walk *w, int64_t before_ms, int64_t at_ms)
-{
-	int64_t next = sched_next(w->chain, before_ms, 0, INT64_MAX);
-
-	return next != SCHED_NEVER && sched_next(w->chain, next, 0, INT64_MAX) <= at_ms;
-}
-
 static bool
 is_in_window(const struct walk *w, int64_t at_ms)
 {
 	/* A first time is moved into the window: one that is in it stays. */
 	return w->version.spec.time_type != TIME_DAILY || sched_next(w->chain, at_ms - 1, at_ms, INT64_MAX) == at_ms;
+}
+
+/* Times that follow from each other begin anew when the job is enabled, edited, or the clock set back, at any beat. What
+ * keeps the beat and leaves out a step has lost it. A window has its own beat. */
+static bool
+is_lost(const struct walk *w, int64_t before_ms, int64_t at_ms)
+{
+	int64_t step = sched_interval_ms(w->chain);
+
+	return at_ms - before_ms >= 2 * step && (at_ms - before_ms) % step == 0 && is_in_window(w, at_ms - 1);
+}
+
+/* Was the clock set back, so that what is behind from_ms came before by_ms? */
+static bool
+was_set_back(struct walk *w, int64_t from_ms, int64_t by_ms)
+{
+	struct stmt *s = db_stmt(w->db, "SELECT 1 FROM meta WHERE key >= 'set_back:' AND key < 'set_back;'"
+	    " AND CAST(substr(key, 10) AS INTEGER) <= ?2 AND CAST(substr(key, 10) AS INTEGER) + CAST(value AS INTEGER) >= ?1", NULL);
+	int r;
+
+	stmt_i64(s, 1, from_ms);
+	stmt_i64(s, 2, by_ms);
+	r = stmt_step(s, NULL);
+	stmt_reset(s);
+	return r != 0;
 }
 
 static void
@@ -293,10 +310,10 @@ judge_link(struct walk *w, const struct verdict *v)
 	int64_t n = 1, last = v->first_ms, behind;
 
 	if (w->chained && !is_delay(w) && is_lost(w, w->cursor, v->first_ms))
-		tell(w, "no-verdict", sched_next(w->chain, w->cursor, 0, INT64_MAX), "behind %s comes %s: at least one time of %.80s"
+		tell(w, "no-verdict", w->cursor + sched_interval_ms(w->chain), "behind %s comes %s: at least one time of %.80s"
 		    " has no instance and was not skipped", stamp(w, a, w->cursor), stamp(w, b, v->first_ms), w->version.spec.time_expr);
 	if (is_delay(w) && w->free_ms != NO_MS && v->created_ms != NO_MS && w->free_ms <= v->created_ms &&
-	    v->first_ms < w->free_ms + sched_interval_ms(w->chain))
+	    v->first_ms < w->free_ms + sched_interval_ms(w->chain) && !was_set_back(w, w->cursor, v->created_ms))
 		tell(w, "early", v->first_ms, "%s is less than %.80s behind the end of the run before, %s",
 		    stamp(w, a, v->first_ms), w->version.spec.time_expr, stamp(w, b, w->free_ms));
 	if (!is_in_window(w, v->first_ms) || !is_in_window(w, v->last_ms))
@@ -318,6 +335,8 @@ judge(struct walk *w, const struct verdict *v)
 {
 	char a[STAMP_SIZE], b[STAMP_SIZE];
 	bool whole = v->first_ms > w->cursor;
+	/* The clock was set back behind an edit: a time of the definition before it. */
+	bool ours = v->version >= w->same_from && v->version <= w->version.version;
 	int64_t n = 1;
 
 	if (v->actual_ms != 0 && v->actual_ms < v->first_ms)
@@ -327,18 +346,20 @@ judge(struct walk *w, const struct verdict *v)
 		tell(w, "twice", v->first_ms, "%s has more than one verdict", stamp(w, a, v->first_ms));
 	else
 		expect_none(w, v->first_ms - 1);
-	if (whole && w->sched != NULL && (!is_nominal(w, v->first_ms) || !is_nominal(w, v->last_ms)))
+	if (whole && ours && w->sched != NULL && (!is_nominal(w, v->first_ms) || !is_nominal(w, v->last_ms)))
 		tell(w, "not-nominal", v->first_ms, "%s is no time of the expression %.80s",
 		    stamp(w, a, is_nominal(w, v->first_ms) ? v->last_ms : v->first_ms), w->version.spec.time_expr);
-	else if (whole && w->sched != NULL) {
+	else if (whole && ours && w->sched != NULL) {
 		if (v->last_ms > v->first_ms)
 			n += sched_count(w->sched, v->first_ms, v->last_ms, INT64_MAX, NULL, NULL);
 		if (n != v->count)
 			tell(w, "count", v->first_ms, "skipped from %s to %s: %" PRId64 " times, but there are %" PRId64,
 			    stamp(w, a, v->first_ms), stamp(w, b, v->last_ms), v->count, n);
 	}
-	if (whole && w->chain != NULL)
+	if (whole && ours && w->chain != NULL)
 		judge_link(w, v);
+	else
+		w->chained = false;
 	w->cursor = v->last_ms > w->cursor ? v->last_ms : w->cursor;
 }
 
@@ -347,10 +368,11 @@ walk_verdicts(struct walk *w, struct err *e)
 {
 	/* What lies behind the next trigger ran while the clock was ahead; its times are still to come. */
 	int64_t since = w->cursor, upto = w->job->next_trigger_ms != 0 ? w->job->next_trigger_ms : INT64_MAX;
-	struct stmt *s = db_prepare(w->db, "SELECT nominal_ms, nominal_ms, 1, coalesce(actual_ms, 0), created_ms,"
-	    " coalesce(finished_ms, 0) FROM instance WHERE job_id = ?1 AND nominal_ms > ?2 AND nominal_ms < ?3"
-	    " UNION ALL SELECT first_ms, last_ms, count, 0, 0, 0 FROM skipped WHERE job_id = ?1 AND last_ms > ?2 AND first_ms < ?3"
-	    " ORDER BY 1, 2", e);
+	struct stmt *s = db_prepare(w->db, "SELECT nominal_ms, nominal_ms, 1, CASE WHEN expected_ms < nominal_ms OR"
+	    " running_times > 1 THEN 0 ELSE coalesce(actual_ms, 0) END, job_version, created_ms, coalesce(finished_ms, 0)"
+	    " FROM instance WHERE job_id = ?1 AND nominal_ms > ?2 AND nominal_ms < ?3"
+	    " UNION ALL SELECT first_ms, last_ms, count, 0, job_version, 0, 0 FROM skipped"
+	    " WHERE job_id = ?1 AND last_ms > ?2 AND first_ms < ?3 ORDER BY 1, 2", e);
 	int r;
 
 	stmt_i64(s, 1, w->job->id);
@@ -358,7 +380,7 @@ walk_verdicts(struct walk *w, struct err *e)
 	stmt_i64(s, 3, upto);
 	while ((r = stmt_step(s, e)) == 1) {
 		struct verdict v = { stmt_col_i64(s, 0), stmt_col_i64(s, 1), stmt_col_i64(s, 2), stmt_col_i64(s, 3),
-			stmt_col_i64(s, 4), stmt_col_i64(s, 5) };
+			stmt_col_i64(s, 4), stmt_col_i64(s, 5), stmt_col_i64(s, 6) };
 
 		if (v.first_ms <= since) { /* a range from before: what lies behind is told by it */
 			w->cursor = v.last_ms > w->cursor ? v.last_ms : w->cursor;
@@ -384,6 +406,9 @@ finish(struct walk *w, struct err *e)
 	if (advance(w, upto, e) < 0)
 		return -1;
 	expect_none(w, upto);
+	/* Edited or enabled while the clock was not set: its times begin elsewhere. */
+	if (w->version.version != j->version || (j->next_trigger_ms != 0 && j->next_trigger_ms <= w->cursor))
+		return 0;
 	if (w->chained && !is_delay(w) && j->status == JOB_ENABLED && j->next_trigger_ms != 0 &&
 	    is_lost(w, w->cursor, j->next_trigger_ms))
 		tell(w, "next-trigger", j->next_trigger_ms, "is to be triggered at %s, and the last time before is %s",

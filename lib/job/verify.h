@@ -1,8 +1,8 @@
 /* Is the ledger whole? Each nominal time of a job's schedules has exactly one verdict: an instance, or a place in one range
  * of `skipped`. The times of a cron expression are all known. Those of rates, delays and daily intervals follow from each
  * other, from when the job was made, enabled, or the clock set back: of them is checked that none is twice, before its time
- * or outside its window, that no whole step is missing between two (delays: that none is too soon behind the run before),
- * and that ranges count right. Reads only. */
+ * or outside its window, that none is missing where they keep their beat (delays: that none is too soon behind the run
+ * before), and that ranges count right. Reads only. */
 #ifndef PJ_JOB_VERIFY_H
 #define PJ_JOB_VERIFY_H
 

@@ -1,5 +1,7 @@
-/* Random days of the scheduler core with everything that can go wrong (job/sim.h says what is checked).
- * PJ_SIM_SEED=N repeats one day; PJ_SIM_DAYS=N runs N of them, from seed PJ_SIM_FIRST (1). */
+/* Random days of the scheduler core with everything that can go wrong (job/sim.h says what is checked). Plain days have
+ * cron expressions in UTC; wild ones draw all types of jobs, policies and time zones, often on a day when clocks change.
+ * PJ_SIM_SEED=N repeats one day of either; PJ_SIM_DAYS=N runs N of them, from seed PJ_SIM_FIRST (1); PJ_SIM_KIND=plain or
+ * wild: only these; PJ_SIM_DB=FILE is its database, to be looked at afterwards. */
 #include "core_rig.h"
 
 #include "job/sim.h"
@@ -20,8 +22,10 @@ new_store(void)
 	struct db *db;
 	struct err e = ERR_INIT;
 
+	const char *path = getenv("PJ_SIM_DB");
+
 	log_init("test", LOG_ERROR_ + 1);
-	if (db_open(&db, ":memory:", DB_OWN, db_migrations_server, &e) < 0 ||
+	if (db_open(&db, path != NULL ? path : ":memory:", DB_OWN, db_migrations_server, &e) < 0 ||
 	    db_exec(db, "INSERT INTO app (id, name, password, created_ms, modified_ms) VALUES (1, 'default', 'none', 0, 0)",
 	    &e) < 0 || db_commit(db, &e) < 0)
 		fail_msg("%s", e.msg);
@@ -72,20 +76,130 @@ random_jobs(struct db *db, uint64_t seed)
 	}
 }
 
+/* Each seed draws its own: what sim.c draws for the day must not change with it. */
+static uint64_t
+draw(uint64_t *x, uint64_t n)
+{
+	uint64_t z = *x += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return (z ^ (z >> 31)) % n;
+}
+
+#define PICK(x, list) (list)[draw(x, sizeof (list) / sizeof (list)[0])]
+
+static void
+pick_text(uint64_t *x, char **at, const char *const *list, size_t n)
+{
+	const char *text = list[draw(x, n)];
+
+	free(*at);
+	*at = text == NULL ? NULL : strdup(text);
+}
+
+#define PICK_TEXT(x, at, list) pick_text(x, at, list, sizeof (list) / sizeof (list)[0])
+
+static void
+wild_time(uint64_t *x, struct job_spec *s)
+{
+	static const struct { int64_t type; const char *expr; } times[] = {
+		{ TIME_CRON, "0 0/7 * * * ?" }, { TIME_CRON, "0 0/20 * * * ?" }, { TIME_CRON, "0 15,30 0-5 * * ?" },
+		{ TIME_CRON, "0 30 2 * * ? || 0 0/13 * * * ?" }, { TIME_CRON, "0 30 1 * * ?" }, { TIME_CRON, "H H * * *" },
+		{ TIME_CRON, "0-20/5 10 2|3|12 * * ?" }, { TIME_CRON, "0/40 * 3,15 * * ?" }, { TIME_CRON, "0 0 0,1,2,3,4 * * ?" },
+		{ TIME_FIXED_RATE, "5m" }, { TIME_FIXED_RATE, "47s" }, { TIME_FIXED_DELAY, "3m20s" }, { TIME_FIXED_DELAY, "30000" },
+		{ TIME_DAILY, "{\"interval\":9,\"intervalUnit\":\"MINUTES\",\"startTimeOfDay\":\"0:30:0\",\"endTimeOfDay\":\"23:0:0\"}" },
+		{ TIME_DAILY, "{\"interval\":10,\"intervalUnit\":\"MINUTES\",\"startTimeOfDay\":\"2:15:0\",\"endTimeOfDay\":\"2:45:0\"}" },
+		{ TIME_DAILY, "{\"interval\":3,\"intervalUnit\":\"HOURS\",\"startTimeOfDay\":\"1:0:0\",\"endTimeOfDay\":\"22:0:0\"}" },
+	};
+	static const char *const zones[] = { NULL, NULL, "Europe/Berlin", "America/New_York", "Australia/Lord_Howe",
+		"America/Havana", "Asia/Tokyo" };
+	size_t k = draw(x, sizeof times / sizeof times[0]);
+
+	s->time_type = times[k].type;
+	free(s->time_expr);
+	s->time_expr = strdup(times[k].expr);
+	PICK_TEXT(x, &s->tz, zones);
+	pick_text(x, &s->gap, sched_gap_names, 3);
+	pick_text(x, &s->fold, sched_fold_names, 3);
+}
+
+static void
+wild_policies(uint64_t *x, struct job_spec *s)
+{
+	static const char *const misfire[] = { "once", "none", "all" }, *const overlap[] = { "allow", "skip", "queue", "replace" },
+		*const lost[] = { "rerun", "rerun", "fail" };
+	static const int64_t window[] = { 0, 0, 5000, 600000, 3600000 }, most[] = { 1, 3, 100 }, rate[] = { 0, 0, 1, 30 },
+		jitters[] = { 0, 0, 20000, 90000 }, deadline[] = { 0, 0, 90000, 1200000 }, num[] = { 0, 0, 1, 2 };
+
+	PICK_TEXT(x, &s->misfire, misfire);
+	PICK_TEXT(x, &s->overlap, overlap);
+	PICK_TEXT(x, &s->on_lost, lost);
+	s->misfire_window_ms = PICK(x, window);
+	s->misfire_max = PICK(x, most);
+	s->misfire_rate = PICK(x, rate);
+	s->jitter_ms = PICK(x, jitters);
+	s->deadline_ms = PICK(x, deadline);
+	s->max_instance_num = PICK(x, num);
+	s->instance_retry_num = (int64_t)draw(x, 4);
+	s->retry_delay_ms = (int64_t)draw(x, 3) * 4000;
+	s->dispatch_strategy = draw(x, 2) == 0 ? DISPATCH_RANDOM : DISPATCH_HEALTH_FIRST;
+}
+
+static void
+wild_jobs(struct db *db, uint64_t seed, int64_t from_ms)
+{
+	uint64_t x = seed * 7919;
+
+	for (int k = 0; k < 8; k++) {
+		char name[16];
+		struct job_spec s;
+
+		snprintf(name, sizeof name, "job%d", k);
+		s = rig_spec(name, TIME_CRON, "");
+		wild_time(&x, &s);
+		wild_policies(&x, &s);
+		if (draw(&x, 5) == 0)
+			s.end_ms = from_ms + (int64_t)draw(&x, 86400) * SEC;
+		if (draw(&x, 8) == 0)
+			s.start_ms = from_ms + (int64_t)draw(&x, 43200) * SEC;
+		if (s.start_ms > s.end_ms)
+			s.end_ms = 0;
+		put(db, s);
+	}
+}
+
+/* Days when the clocks of the zones above change, and ordinary ones. */
+static int64_t
+wild_day(uint64_t seed)
+{
+	static const int64_t days[] = { T0, T0, 1774742400000LL - 6 * 3600 * SEC /* Berlin, gap */, 1792886400000LL - 6 * 3600 * SEC,
+		1772928000000LL /* New York and Havana, gap */, 1793491200000LL, 1775318400000LL - 12 * 3600 * SEC /* Lord Howe, fold */,
+		1791043200000LL - 12 * 3600 * SEC };
+	uint64_t x = seed * 104729;
+
+	return PICK(&x, days);
+}
+
 static struct sim_total
-one_day(uint64_t seed)
+one_day(uint64_t seed, bool wild)
 {
 	struct db *db = new_store();
-	struct sim_conf conf = { .seed = seed, .from_ms = T0, .to_ms = T0 + 86400 * SEC, .workers = 2,
+	int64_t from = wild ? wild_day(seed) : T0;
+	struct sim_conf conf = { .seed = seed, .from_ms = from, .to_ms = from + 86400 * SEC, .workers = 2,
 		.java_workers = seed % 3 == 0, .slots = seed % 2 == 0 ? 6 : 0, .run_ms = 30000, .faults = sim_faults_all };
 	struct sim_total total;
 	struct err e = ERR_INIT;
 	struct sim *s;
 
-	random_jobs(db, seed);
+	conf.faults.wild = wild;
+	if (wild)
+		wild_jobs(db, seed, from);
+	else
+		random_jobs(db, seed);
 	s = new_sim(db, &conf);
 	if (sim_run(s, &e) < 0 || sim_settle(s, &e) < 0)
-		fail_msg("PJ_SIM_SEED=%llu repeats it: %s", (unsigned long long)seed, e.msg);
+		fail_msg("PJ_SIM_SEED=%llu repeats it (%s): %s", (unsigned long long)seed, wild ? "wild" : "plain", e.msg);
 	total = sim_total(s);
 	sim_free(s);
 	db_close(db);
@@ -93,41 +207,59 @@ one_day(uint64_t seed)
 }
 
 static void
-random_days(void **state)
+days(bool wild)
 {
 	uint64_t only = env("PJ_SIM_SEED", 0), first = only != 0 ? only : env("PJ_SIM_FIRST", 1);
 	uint64_t n = only != 0 ? 1 : env("PJ_SIM_DAYS", DAYS);
 	struct sim_total t, sum = { 0 };
+	const char *kind = getenv("PJ_SIM_KIND");
 
-	(void)state;
+	if (kind != NULL && strcmp(kind, wild ? "wild" : "plain") != 0)
+		return;
 	for (uint64_t k = first; k < first + n; k++) {
-		t = one_day(k);
+		t = one_day(k, wild);
 		sum.fires += t.fires;
 		sum.faults += t.faults;
 		sum.turns += t.turns;
-		assert_true(t.fires > 100 && t.faults > 100); /* else nothing was tried */
+		assert_true((wild || t.fires > 100) && t.faults > 100); /* else nothing was tried */
 	}
-	print_message("# %llu days from seed %llu: %lld fires, %lld faults, %lld turns\n", (unsigned long long)n,
-	    (unsigned long long)first, (long long)sum.fires, (long long)sum.faults, (long long)sum.turns);
+	assert_true(sum.fires > 100);
+	print_message("# %llu %s days from seed %llu: %lld fires, %lld faults, %lld turns\n", (unsigned long long)n,
+	    wild ? "wild" : "plain", (unsigned long long)first, (long long)sum.fires, (long long)sum.faults, (long long)sum.turns);
+}
+
+static void
+random_days(void **state)
+{
+	(void)state;
+	days(false);
+}
+
+static void
+wild_days(void **state)
+{
+	(void)state;
+	days(true);
 }
 
 /* Days that found something, each with what it was. */
 static void
 days_that_failed_once(void **state)
 {
-	static const uint64_t seeds[] = {
-		1139, /* disabled, enabled, disabled, and the clock set back: the trigger stayed behind the range that was cut */
+	static const struct { uint64_t seed; bool wild; } t[] = {
+		/* disabled, enabled, disabled, and the clock set back: the trigger stayed behind the range that was cut */
+		{ 1139, false },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++)
-		one_day(seeds[i]);
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++)
+		one_day(t[i].seed, t[i].wild);
 }
 
 static void
 same_seed_same_day(void **state)
 {
-	struct sim_total a = one_day(4), b = one_day(4), c = one_day(5);
+	struct sim_total a = one_day(4, true), b = one_day(4, true), c = one_day(5, true);
 
 	(void)state;
 	assert_true(a.digest == b.digest && a.turns == b.turns && a.events == b.events && a.fires == b.fires);
@@ -227,8 +359,10 @@ main(void)
 		cmocka_unit_test(notices_what_is_wrong),
 		cmocka_unit_test(same_seed_same_day),
 		cmocka_unit_test(random_days),
+		cmocka_unit_test(wild_days),
 		cmocka_unit_test(days_that_failed_once),
 	};
 
+	cmocka_set_test_filter(getenv("PJ_SIM_KIND") != NULL ? "*_days" : NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
