@@ -116,6 +116,8 @@ int core_job_save(struct core *c, struct now now, int64_t app_id, int64_t job_id
 int core_job_status(struct core *c, struct now now, int64_t app_id, int64_t job_id, enum job_status status, struct err *e);
 int core_job_run(struct core *c, struct now now, int64_t app_id, int64_t job_id, const char *params, int64_t delay_ms,
     int64_t *instance_id, struct err *e);
+/* Would a job with this expression, life cycle and zone be saved? 0; ERR_DATA says why not. */
+int core_time_check(struct core *c, struct now now, const struct job_spec *spec, struct err *e);
 /* The next n nominal times after from_ms into out; returns how many. */
 int core_job_next(struct core *c, const struct job *j, int64_t from_ms, int n, int64_t *out, struct err *e);
 /* What changes of the clock do to it in the next two years: members of the object that is open (audit_put). */

@@ -268,6 +268,14 @@ core_job_status(struct core *c, struct now now, int64_t app_id, int64_t job_id, 
 }
 
 int
+core_time_check(struct core *c, struct now now, const struct job_spec *spec, struct err *e)
+{
+	int64_t next;
+
+	return check_time(c, spec, now, &next, e);
+}
+
+int
 core_job_next(struct core *c, const struct job *j, int64_t from_ms, int n, int64_t *out, struct err *e)
 {
 	struct sched *s;

@@ -126,6 +126,26 @@ running_map() {
 	grep -q ' stopped ' "$SERVER_LOG"
 }
 
+@test "validate: the next five times, or why not" {
+	start_server
+	login
+	valid() { # valid TYPE EXPRESSION [MORE]
+		console "validate/timeExpression?${3:-}" -G --data-urlencode "timeExpressionType=$1" --data-urlencode "timeExpression=$2" | jq -c .data
+	}
+	assert_eq "$(valid CRON '0 0 12 1 1 ? 2090-2093')" '["2090-01-01 12:00:00","2091-01-01 12:00:00","2092-01-01 12:00:00","2093-01-01 12:00:00"]'
+	assert_eq "$(valid CRON '0 0 12 * * ?' | jq length)" 5
+	assert_eq "$(valid CRON '0 0 12 1 1 ? 2090-2093' endTime=3818404800000)" '["2090-01-01 12:00:00"]'
+	assert_eq "$(valid CRON 'nonsense' | jq length)" 1
+	assert_has "$(valid CRON '0 0 12 * * ?' endTime=1000)" 'lifecycle is out of date!'
+	assert_eq "$(valid API '')" '["It is valid, but has not trigger time list!"]'
+	assert_eq "$(valid FIXED_DELAY 1000)" '["It is valid, but has not trigger time list!"]'
+	assert_eq "$(valid FIXED_RATE 60000 startTime=3786912000000)" \
+	    '["2090-01-01 00:00:00","2090-01-01 00:01:00","2090-01-01 00:02:00","2090-01-01 00:03:00","2090-01-01 00:04:00"]'
+	assert_eq "$(valid FIXED_RATE 0)" '["the rate must be greater than 0 ms"]'
+	assert_eq "$(valid DAILY_TIME_INTERVAL '{"interval":1,"intervalUnit":"HOURS","startTimeOfDay":"08:00:00","endTimeOfDay":"09:30:00"}' | jq length)" 5
+	assert_has "$(console 'validate/timeExpression?timeExpressionType=NEVER' | jget .message)" timeExpressionType
+}
+
 @test "log: pages of 100 lines, download" {
 	running_map
 	assert_eq "$(console "instance/log?appId=1&instanceId=$ID&index=0")" \
