@@ -446,6 +446,7 @@ handle(struct http_req *req, void *arg)
 			http_reply_header(req, "allow", "POST");
 			http_reply_text(req, 405, NULL, "");
 		} else if (authenticate(arg, req, &plain) == 0) {
+			outbox_server_seen(arg);
 			routes[i].fn(arg, req, plain);
 		}
 		return;

@@ -62,8 +62,7 @@ take_ring(struct host *w, char *text, const struct sockaddr_un *from, socklen_t 
 
 	if (strcmp(text, "PJ1 ring table=server") == 0) {
 		worker_forget_server(w);
-		w->down_until_mono_ms = 0;
-		outbox_kick(w);
+		outbox_server_seen(w);
 		return;
 	}
 	seq = strstr(text, " seq=");

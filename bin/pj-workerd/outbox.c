@@ -132,6 +132,8 @@ answered(const struct http_answer *a, void *arg)
 	*(sent->direct ? &w->directs : &w->sending) -= 1;
 	free(sent);
 	if (a->outcome == HTTP_ANSWERED) {
+		if (w->server_down)
+			log_info("server_back", "address=%s", log_q(w->server.address));
 		w->server_down = false;
 		w->down_pause_ms = 0;
 	} else {
@@ -258,6 +260,15 @@ outbox_kick(struct host *w)
 		if (!r->sending && !r->reporting && assign_older_unreported(w, r) == NULL)
 			send_one(w, r, address);
 	}
+}
+
+void
+outbox_server_seen(struct host *w)
+{
+	if (!w->server_down)
+		return;
+	w->down_until_mono_ms = 0;
+	outbox_kick(w);
 }
 
 void

@@ -279,6 +279,7 @@ void outbox_add(struct host *w, struct run *r); /* state FINISHED, out_id set */
  * the way. */
 bool outbox_direct(struct host *w, struct run *r);
 void outbox_kick(struct host *w);
+void outbox_server_seen(struct host *w); /* it sent something: what waits for its return is tried now */
 
 /* --- accept.c -------------------------------------------------------------------------------------------------- */
 

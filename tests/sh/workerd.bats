@@ -353,6 +353,23 @@ say_raw() {
 	wait_for '[ "$(wdb "SELECT count(*) FROM outbox")" = 0 ]' 5
 }
 
+@test "a message of the server says that it is back: reports do not wait for their next try" {
+	local away sent
+	start_alone
+	kill_pid "$PLAY_PID"
+	: >"$PLAY/log"
+	send /worker/runJob "$(run_body 1 1 shell 'echo kept')"
+	wait_for 'grep -q server_away "$WORKER_LOG"' 10
+	away=$(date +%s)
+	wait_for '[ $(($(date +%s) - away)) -ge 8 ]' 12 # tries after 1, 3 and 7 s; the next one is after 15
+	start_play "$SERVER_HTTP"
+	send /worker/queryInstanceStatus '{"instanceId":2}'
+	sent=$(date +%s)
+	wait_for 'reported 1' 20
+	[ $((sent - away)) -gt 10 ] || [ $(($(date +%s) - away)) -lt 14 ] || fail "it waited until its next try"
+	wait_for 'grep -q "server_back address=$SERVER_HTTP" "$WORKER_LOG"' 5
+}
+
 @test "the server does not answer at once: the result goes into the outbox, and is told once all the same" {
 	start_alone
 	kill -STOP "$PLAY_PID"
