@@ -20,7 +20,10 @@ set_base(struct ctl *c, struct err *e)
 	const char *host = strstr(url, "://");
 	size_t len = strlen(url);
 
-	if (host != NULL && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+	if (strncmp(url, "https://", 8) == 0)
+		return err_set(e, ERR_USAGE, "--server %.200s: pj has no TLS of its own; write http://host:port, of a tunnel "
+		    "where others could listen", url);
+	if (host != NULL && strncmp(url, "http://", 7) != 0)
 		return err_set(e, ERR_USAGE, "--server %.200s: write http://host:port", url);
 	host = host != NULL ? host + 3 : url;
 	if (*host == '\0' || *host == '/' || strpbrk(host, " \t?#") != NULL)
@@ -67,7 +70,7 @@ take_token(struct ctl *c, const struct http_result *r, struct err *e)
 		    "with pj-ctl app passwd", buf_str(&c->base), ctl_app(c));
 	else if (message != NULL && strstr(message, "INVALID_APP") != NULL)
 		rc = err_set(e, ERR_AUTH, "%s has no app %s; name another with --app", buf_str(&c->base), ctl_app(c));
-	else if (message != NULL)
+	else if (message != NULL && r->status != 404)
 		rc = err_set(e, ERR_AUTH, "%s refuses app %s: %s", buf_str(&c->base), ctl_app(c), message);
 	else
 		rc = err_set(e, ERR_PROTOCOL, "%s answers /openApi/authApp with HTTP %d and no token: is it a "

@@ -281,6 +281,26 @@ do_wait(const struct verb *v, struct ctl *c, struct opt_args *args)
 
 /* --- stop, cancel, retry --------------------------------------------------------------------------------------- */
 
+/* The server's refusals are PowerJob's, word for word, also where people read them. */
+static const char *
+in_words(const char *refusal)
+{
+	static const struct {
+		const char *powerjob, *text;
+	} t[] = {
+		{ "can't stop finished instance!", "it is finished: there is nothing to stop" },
+		{ "instance already up and running", "only an instance that waits can be canceled; to end one that runs: "
+		    "instance stop" },
+		{ "Only stopped instance can be retry!", "it is not finished: only what is finished can be started again" },
+		{ "Workflow's instance do not support retry!", "it belongs to a run of a workflow: retry the workflow's" },
+	};
+
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++)
+		if (strcmp(t[i].powerjob, refusal) == 0)
+			return t[i].text;
+	return refusal;
+}
+
 static int
 change_one(struct ctl *c, const char *path, const char *id)
 {
@@ -298,7 +318,8 @@ change_one(struct ctl *c, const char *path, const char *id)
 		struct err said = e;
 
 		if (e.code == ERR_CONFLICT)
-			err_set(&said, e.code, "%s; %s instance show %s says how it stands", e.msg, ctl_hint(c), id);
+			err_set(&said, e.code, "instance %s: %s; %s instance show %s says how it stands", id, in_words(e.msg),
+			    ctl_hint(c), id);
 		rc = ctl_fail(&said);
 	} else if (c->format == CTL_JSON) {
 		struct out o;

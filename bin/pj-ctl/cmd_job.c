@@ -1,6 +1,7 @@
 /* pj-ctl job: definitions. Adding and editing are in cmd_job_edit.c, running is in cmd_job_run.c. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "audited.h"
 #include "call.h"
@@ -153,6 +154,21 @@ put_times(const struct ctl *c, const struct json_t *times, const struct tz *z)
 	buf_fini(&out);
 }
 
+/* What the times do not say, or why there are none. */
+static void
+remark(const struct json_t *doc)
+{
+	const char *status = js_text(js_get(doc, "status")), *type = js_text(js_get(doc, "timeType"));
+	bool none = js_len(js_get(doc, "next")) == 0;
+
+	if (status != NULL && strcmp(status, "disabled") == 0)
+		ctl_say("the job is disabled%s", none ? "" : ": these are the times it would have; pj-ctl job enable");
+	else if (none && type != NULL && strcmp(type, "FIXED_DELAY") == 0)
+		ctl_say("the next run follows the end of the one that is under way");
+	else if (none)
+		ctl_say("nothing triggers this job: it runs by hand only, or its times are over");
+}
+
 /* In the zone of the job, where it has one. */
 static void
 put_next(const struct ctl *c, const struct json_t *doc)
@@ -160,8 +176,8 @@ put_next(const struct ctl *c, const struct json_t *doc)
 	const char *name = js_text(js_get(doc, "tz"));
 	struct tz *z = name != NULL && name[0] != '\0' ? tz_open(name, NULL) : NULL;
 
-	if (c->format == CTL_TABLE && js_len(js_get(doc, "next")) == 0)
-		ctl_say("nothing triggers this job: it runs by hand only, or its times are over");
+	if (c->format == CTL_TABLE)
+		remark(doc);
 	put_times(c, js_get(doc, "next"), z != NULL ? z : when_zone());
 	tz_free(z);
 }

@@ -147,6 +147,19 @@ run_noun(const struct noun *n, struct ctl *c, struct opt_args *args)
 }
 
 static int
+no_noun(const struct opt_cmd *cmd)
+{
+	struct buf names = BUF_INIT;
+	int rc;
+
+	for (const struct noun *const *n = verb_nouns; *n != NULL; n++)
+		buf_addf(&names, "%s%s", n == verb_nouns ? "" : n[1] != NULL ? ", " : " or ", (*n)->name);
+	rc = opt_usage_error(cmd, "a noun is missing: %s", buf_str(&names));
+	buf_fini(&names);
+	return rc;
+}
+
+static int
 run(struct ctl *c, struct opt_args *args)
 {
 	struct buf more = BUF_INIT;
@@ -165,7 +178,7 @@ run(struct ctl *c, struct opt_args *args)
 	cmd.more = buf_str(&more);
 	rc = opt_parse(&cmd, args, take_global, c);
 	if (rc == OPT_GO && args->argc == 0)
-		rc = opt_usage_error(&cmd, "a noun is missing: app, job, instance, worker, server, time or simulate");
+		rc = no_noun(&cmd);
 	if (rc == OPT_GO) {
 		similar_init(&like, args->argv[0]);
 		for (const struct noun *const *n = verb_nouns; *n != NULL; n++) {

@@ -5,6 +5,7 @@
 
 #include "ctl.h"
 #include "jobjson.h"
+#include "net/msg.h"
 
 #define LIST_MAX 1000
 #define NEXT_MAX 1000
@@ -199,6 +200,8 @@ job_next(struct call *c, struct err *e)
 	for (int i = 0; i < got; i++)
 		jw_i64(&w, NULL, at[i]);
 	jw_end(&w);
+	jw_str(&w, "status", jobjson_status(j.status));
+	jw_str(&w, "timeType", msg_time_type_name(j.spec.time_type));
 	jw_str(&w, "tz", j.spec.tz);
 	jw_str(&w, "zone", j.spec.tz != NULL ? j.spec.tz : tz_name(server_tz(c->server)));
 	jw_end(&w);
@@ -214,6 +217,8 @@ name_is_free(struct call *c, const struct app *a, const char *name, int64_t but,
 	struct job j;
 	int64_t id;
 
+	if (name[0] == '#')
+		return err_set(e, ERR_DATA, "name: # at its beginning stands for the id of a job");
 	if (job_find(c->server->db, a->id, name, &j, e) != 0)
 		return e->code == ERR_NOTFOUND ? 0 : -1;
 	id = j.id;

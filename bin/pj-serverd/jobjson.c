@@ -103,8 +103,8 @@ jobjson_from_pj(const struct json_t *o, const char *const *also, struct job_spec
 	return take_command(o, spec, e);
 }
 
-static const char *
-status_name(enum job_status s)
+const char *
+jobjson_status(enum job_status s)
 {
 	switch (s) {
 	case JOB_ENABLED:
@@ -172,7 +172,7 @@ jobjson_put_pj(struct jw *w, const struct job *j, const char *app_name)
 	jw_i64(w, "id", j->id);
 	jw_str(w, "app", app_name);
 	jw_str(w, "name", j->spec.name);
-	jw_str(w, "status", status_name(j->status));
+	jw_str(w, "status", jobjson_status(j->status));
 	jw_i64(w, "version", j->version);
 	jobfield_put_ms(w, "nextTriggerMs", j->status == JOB_ENABLED ? j->next_trigger_ms : 0);
 	jw_i64(w, "createdMs", j->created_ms);
@@ -188,11 +188,15 @@ jobjson_put_pj(struct jw *w, const struct job *j, const char *app_name)
 int
 jobjson_check_runs(const struct job_spec *s, struct err *e)
 {
-	bool exec = s->processor_type == PROCESSOR_BUILT_IN && s->processor_info != NULL && strcmp(s->processor_info, "exec") == 0;
+	bool built_in = s->processor_type == PROCESSOR_BUILT_IN && s->processor_info != NULL;
+	bool exec = built_in && strcmp(s->processor_info, "exec") == 0;
+	bool shell = built_in && strcmp(s->processor_info, "shell") == 0;
 
 	if (exec && s->execute_type != EXECUTE_STANDALONE)
 		return err_set(e, ERR_DATA, "executeType %s is not run by pj's workers (processorInfo exec) yet: use STANDALONE",
 		    msg_execute_type_name(s->execute_type));
+	if (shell && (s->params == NULL || s->params[strspn(s->params, " \t\r\n")] == '\0'))
+		return err_set(e, ERR_DATA, "jobParams: a shell job's are its script, and there are none");
 	if (s->processor_type != PROCESSOR_BUILT_IN && s->processor_type != PROCESSOR_EXTERNAL)
 		return err_set(e, ERR_DATA, "processorType %s is run by no worker: use BUILT_IN",
 		    msg_processor_type_name(s->processor_type));

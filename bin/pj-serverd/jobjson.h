@@ -21,6 +21,7 @@ void jobjson_put_console(struct jw *w, const struct job *j, const char *next);
  * ERR_DATA naming them. */
 int jobjson_from_pj(const struct json_t *o, const char *const *also, struct job_spec *spec, struct err *e);
 void jobjson_put_pj(struct jw *w, const struct job *j, const char *app_name);
+const char *jobjson_status(enum job_status s); /* as pj writes it: enabled, disabled, deleted */
 
 /* What is understood but not run yet is refused, naming the field: 0 or -1 with ERR_DATA. */
 int jobjson_check_runs(const struct job_spec *s, struct err *e);

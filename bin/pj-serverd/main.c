@@ -27,8 +27,9 @@ static const struct opt_cmd command = {
 	.summary = "The scheduler: decides what runs when and where, and remembers it.\n"
 	    "Runs in the foreground; SIGHUP reads the configuration again, SIGTERM ends it.",
 	.table = options,
-	.more = "\nExit codes: 0 ended as asked, 64 usage, 69 a port cannot be had, 74 the database,\n"
-	    "75 another pj-serverd runs on this root, 78 the configuration. See pj-serverd(8), pj.ini(5).\n",
+	.more = "\nExit codes: 0 ended as asked, 64 usage, 71 the system refused, 74 the database,\n"
+	    "75 another pj-serverd runs on this root, or a port is in use, 78 the configuration.\n"
+	    "See pj-serverd(8), pj.ini(5).\n",
 };
 
 struct line { /* what the command line said */

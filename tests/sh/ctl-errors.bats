@@ -66,7 +66,7 @@ ends() { # ends CODE COMMAND...: stdout in $output, stderr in $err
 
 @test "usage errors are 64, name what is wrong and where the help is" {
 	ends 64 pj-ctl
-	assert_has "$err" 'a noun is missing'
+	assert_has "$err" 'a noun is missing: app, job, instance, worker, server, time, simulate, verify or why'
 	ends 64 pj-ctl jbo ls
 	assert_has "$err" 'jbo'
 	assert_has "$err" 'perhaps job?'
@@ -424,6 +424,8 @@ no stamp")"
 	ends 69 pj-ctl --server http://127.0.0.1:9 job ls
 	assert_has "$err" 'no server answers at http://127.0.0.1:9'
 	ends 64 pj-ctl --server ftp://127.0.0.1:9 job ls
+	ends 64 pj-ctl --server https://127.0.0.1:9 job ls
+	assert_has "$err" 'no TLS'
 	ends 64 pj-ctl --server http:///x job ls
 	local port
 	port=$(free_port)
@@ -433,6 +435,9 @@ no stamp")"
 	say POST_openApi_authApp 200 '{"success":false,"data":null,"message":"INCORRECT_PASSWORD","code":"-400"}'
 	ends 77 pj-ctl --server "http://127.0.0.1:$port/" -a billing job ls
 	assert_has "$err" 'wrong password for app billing'
+	say POST_openApi_authApp 404 '{"success":false,"message":"no such path: /openApi/authApp"}' # pj-workerd's
+	ends 76 pj-ctl --server "127.0.0.1:$port" job ls
+	assert_has "$err" 'HTTP 404 and no token'
 	say POST_openApi_authApp 200 '{"success":false,"message":"INVALID_APP:billing","code":"-402"}'
 	ends 77 pj-ctl --server "http://127.0.0.1:$port/" -a billing job ls
 	assert_has "$err" 'has no app billing'

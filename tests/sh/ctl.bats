@@ -177,9 +177,39 @@ status_of() {
 		assert_has "$err" 'is no id of an instance; pj-ctl instance ls'
 	done
 	ends 1 pj-ctl instance stop "$id"
+	assert_has "$err" "instance $id: it is finished: there is nothing to stop; "
 	assert_has "$err" "instance show $id says how it stands"
+	ends 1 pj-ctl instance cancel "$id"
+	assert_has "$err" "instance $id: only an instance that waits"
+	id=$(pj-ctl job run two --delay 1h)
+	ends 1 pj-ctl instance retry "$id"
+	assert_has "$err" "instance $id: it is not finished"
 	ends 0 pj-ctl job next two
 	assert_has "$err" 'by hand only'
+}
+
+@test "job next says why there are no times, and whose times will not come" {
+	worker
+	pj-ctl job add delayed --delay 100ms -- sleep 60
+	wait_for '[ -n "$(pj-ctl instance ls --job delayed --status running --tsv)" ]' 10
+	ends 0 pj-ctl job next delayed
+	assert_eq "$err" 'pj-ctl: the next run follows the end of the one that is under way'
+	pj-ctl job add off --disabled --cron '0 0 1 * * ?' -- true
+	ends 0 pj-ctl job next off -n 2
+	assert_eq "$(wc -l <<<"$output")" 2
+	assert_has "$err" 'the job is disabled: these are the times it would have'
+	assert_eq "$(pj-ctl job next off --json | jq -c '[.status, .timeType]')" '["disabled","CRON"]'
+}
+
+@test "definitions that could not be named or never run are refused" {
+	ends 65 pj-ctl job add '#7' -- true
+	assert_has "$err" 'stands for the id of a job'
+	pj-ctl job add named -- true
+	ends 65 pj-ctl job edit named --name '#8'
+	for script in '' $'\n \t'; do
+		ends 65 pj-ctl job add blank --shell "$script"
+		assert_has "$err" "a shell job's are its script, and there are none"
+	done
 }
 
 @test "a run that fails is started again after its delay, as often as the job says" {
