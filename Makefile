@@ -76,7 +76,7 @@ FUZZ_FLAGS := $(CPPFLAGS_PJ) $(STD) -O1 -g -fsanitize=address,undefined -fno-san
               -fno-omit-frame-pointer
 
 .PHONY: all unit-bins tools check check-unit check-sh lint clang layers install clean help bench interop torture \
-        simulate diff-cron fuzz libfuzzers
+        simulate diff-cron diff-zones fuzz libfuzzers
 all: $(BINS)
 unit-bins: $(UNIT_BINS)
 tools: $(TOOL_BINS) $(PRELOADS) $(FUZZ_BINS)
@@ -166,6 +166,9 @@ simulate: $(BUILD)/unit/test_sim
 diff-cron: tools
 	BUILD=$(abspath $(BUILD)) sh tests/interop/cron/run $(or $(DIFF_N),100000) $(DIFF_SEED)
 
+diff-zones: tools
+	BUILD=$(abspath $(BUILD)) sh tests/interop/zones/run
+
 # FUZZ='sched kv' names targets, FUZZ_SECONDS is for each.
 fuzz: libfuzzers
 	BUILD=$(abspath $(BUILD)) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),30) sh tests/fuzz/run $(FUZZ)
@@ -193,9 +196,10 @@ help:
 	@echo 'make lint       gcc and clang warnings, shellcheck, mandoc, layers'
 	@echo 'make bench      the benchmarks, ratios against a raw baseline'
 	@echo 'make torture    kill -9 and full disks, long'
-	@echo 'make simulate   2,000 random days of the scheduler with faults (PJ_SIM_DAYS=N)'
+	@echo 'make simulate   4,000 random days of the scheduler with faults (PJ_SIM_DAYS=N: of each of two kinds)'
 	@echo 'make interop    the real Java worker and client (JDK and Maven), long'
 	@echo 'make diff-cron  100,000 random cron expressions against cron-utils (JDK and Maven); DIFF_N= DIFF_SEED='
+	@echo 'make diff-zones every time zone of this machine against Java (JDK)'
 	@echo 'make fuzz       every parser under libFuzzer (clang, libclang-rt-dev); FUZZ= FUZZ_SECONDS='
 	@echo 'make install    DESTDIR= PREFIX='
 	@echo 'make clean'
