@@ -124,10 +124,10 @@ waiting(struct core *c, struct now now, struct err *e)
 static int
 launches(struct core *c, struct now now, struct err *e)
 {
-	struct stmt *s = db_stmt(c->db, "UPDATE job SET next_trigger_ms = ?1 WHERE status = 1 AND next_trigger_ms > ?1 AND EXISTS"
-	    " (SELECT 1 FROM job_version v WHERE v.job_id = job.id AND v.version = job.version AND v.time_type IN (3, 4)"
-	    " AND v.processor_info NOT IN ('exec', 'shell') AND job.next_trigger_ms IS NOT v.end_ms"
-	    " AND coalesce(v.start_ms, 0) <= ?1)", e);
+	struct stmt *s = db_stmt(c->db, "UPDATE job SET next_trigger_ms = ?1 WHERE status = 1 AND next_trigger_ms > ?1 AND id IN"
+	    " (SELECT job_id FROM job_version WHERE time_type IN (3, 4)) AND EXISTS (SELECT 1 FROM job_version v WHERE"
+	    " v.job_id = job.id AND v.version = job.version AND v.time_type IN (3, 4) AND v.processor_info NOT IN"
+	    " ('exec', 'shell') AND job.next_trigger_ms IS NOT v.end_ms AND coalesce(v.start_ms, 0) <= ?1)", e);
 
 	stmt_i64(s, 1, now.at_ms);
 	if (stmt_run(s, e) < 0 || interval_rewind(c, now, e) < 0)

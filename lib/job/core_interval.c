@@ -159,9 +159,9 @@ struct ahead {
 static int
 read_ahead(struct core *c, int64_t after_id, int64_t now_ms, struct ahead *a, struct err *e)
 {
-	struct stmt *s = db_stmt(c->db, "SELECT j.id, j.version, j.next_trigger_ms FROM job j JOIN job_version v ON v.job_id = j.id"
-	    " AND v.version = j.version WHERE j.id > ?1 AND j.status = 1 AND j.next_trigger_ms > ?2 AND v.time_type IN (3, 4)"
-	    " ORDER BY j.id LIMIT ?3", e);
+	struct stmt *s = db_stmt(c->db, "SELECT j.id, j.version, j.next_trigger_ms FROM job_version v JOIN job j ON j.id ="
+	    " v.job_id AND j.version = v.version WHERE v.job_id > ?1 AND v.time_type IN (3, 4) AND j.status = 1"
+	    " AND j.next_trigger_ms > ?2 ORDER BY v.job_id LIMIT ?3", e);
 	int n = 0, r = 0;
 
 	stmt_i64(s, 1, after_id);
