@@ -195,24 +195,34 @@ is_unknown(struct logstore *l, struct logfile *f, struct err *e)
 	return 1;
 }
 
+struct sender { /* of a batch: mostly for one app */
+	const char *worker;
+	int64_t app_id; /* that it was looked for in; 0 none yet */
+	bool elsewhere; /* it is another app's */
+};
+
 /* Lines from a worker of another app. One that no app knows may be ours, after a start of the server. */
 static bool
-is_foreign(struct logstore *l, const struct logfile *f, const char *worker)
+is_foreign(struct logstore *l, const struct logfile *f, struct sender *s)
 {
 	struct workers *all = core_workers(l->server->core);
 	int64_t now_ms = server_now(l->server).mono_ms;
 
-	if (workers_find(all, f->app_id, worker) != NULL || !workers_is_elsewhere(all, f->app_id, worker))
+	if (s->app_id != f->app_id)
+		s->elsewhere = workers_find(all, f->app_id, s->worker) == NULL &&
+		    workers_is_elsewhere(all, f->app_id, s->worker);
+	s->app_id = f->app_id;
+	if (!s->elsewhere)
 		return false;
 	if (l->foreign_said_ms == 0 || now_ms - l->foreign_said_ms > SAY_AGAIN_MS) {
-		log_warn("log_foreign", "instance=%lld worker=%s app=%lld", (long long)f->id, log_q(worker), (long long)f->app_id);
+		log_warn("log_foreign", "instance=%lld worker=%s app=%lld", (long long)f->id, log_q(s->worker), (long long)f->app_id);
 		l->foreign_said_ms = now_ms;
 	}
 	return true;
 }
 
 static int
-append_entry(struct logstore *l, const char *worker, const struct log_entry *x, struct err *e)
+append_entry(struct logstore *l, struct sender *s, const struct log_entry *x, struct err *e)
 {
 	struct logfile *f;
 	struct logsource *src;
@@ -226,7 +236,7 @@ append_entry(struct logstore *l, const char *worker, const struct log_entry *x, 
 	unknown = is_unknown(l, f, e);
 	if (unknown != 0)
 		return unknown < 0 ? -1 : 0;
-	if (is_foreign(l, f, worker))
+	if (is_foreign(l, f, s))
 		return 0;
 	if (touch(l, f, e) != 0)
 		return -1;
@@ -238,17 +248,17 @@ append_entry(struct logstore *l, const char *worker, const struct log_entry *x, 
 			return 0; /* it was stored before: its acknowledgement was lost */
 		src->offset = x->offset;
 	}
-	put_entry(l, f, worker, x);
+	put_entry(l, f, s->worker, x);
 	return 0;
 }
 
 int
 logstore_append(struct logstore *l, const struct log_batch *b, struct err *e)
 {
-	const char *worker = b->worker_address == NULL ? "?" : b->worker_address;
+	struct sender s = { .worker = b->worker_address == NULL ? "?" : b->worker_address };
 
 	for (int i = 0; i < b->n; i++)
-		if (append_entry(l, worker, &b->entry[i], e) != 0)
+		if (append_entry(l, &s, &b->entry[i], e) != 0)
 			return -1;
 	for (int i = 0; i < l->n_turn; i++) {
 		struct logfile *f = l->turn_file[i];

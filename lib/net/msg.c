@@ -52,7 +52,7 @@ int
 msg_heartbeat_parse(const char *text, size_t len, struct heartbeat *out, struct msg_doc **doc, struct err *e)
 {
 	struct msg_doc *d = msg_field_doc(text, len, e);
-	const struct json_t *metrics;
+	const struct json_t *metrics, *containers;
 
 	*doc = NULL;
 	memset(out, 0, sizeof *out);
@@ -65,6 +65,11 @@ msg_heartbeat_parse(const char *text, size_t len, struct heartbeat *out, struct 
 	}
 	if (msg_field_get(d, d->json, heartbeat_fields, out, e) < 0)
 		goto fail;
+	containers = js_get(d->json, "containerInfos"); /* there are none yet, but what is said is said rightly */
+	if (containers != NULL && !js_is_array(containers)) {
+		err_set(e, ERR_DATA, "member \"containerInfos\" must be an array");
+		goto fail;
+	}
 	if (msg_field_get(d, metrics, metrics_fields, &out->metrics, e) < 0) {
 		err_prefix(e, "systemMetrics");
 		goto fail;

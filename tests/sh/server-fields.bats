@@ -81,6 +81,7 @@ workerAddress text needed
 appName text
 appId number needed
 heartbeatTime number
+containerInfos list
 version text
 protocol text
 tag text
