@@ -19,6 +19,8 @@
 #include "job/core_int.h"
 #include "store/meta.h"
 
+#define NOTED_MS (400 * INT64_C(86400000))
+
 struct ahead { /* a row of `skipped` that was written at a time to come */
 	int64_t id, job_id, version, first_ms, last_ms;
 };
@@ -268,9 +270,15 @@ static int
 note_back(struct core *c, struct now now, struct err *e)
 {
 	char key[48], text[24];
+	struct stmt *s;
 
 	if (c->back_ms == 0)
 		return 0;
+	snprintf(key, sizeof key, "set_back:%020" PRId64, now.at_ms - NOTED_MS);
+	s = db_stmt(c->db, "DELETE FROM meta WHERE key >= 'set_back:' AND key < ?", e);
+	stmt_text(s, 1, key);
+	if (stmt_run(s, e) < 0)
+		return -1;
 	snprintf(key, sizeof key, "set_back:%020" PRId64, now.at_ms);
 	snprintf(text, sizeof text, "%" PRId64, c->back_ms);
 	c->back_ms = 0;

@@ -431,7 +431,6 @@ count(struct sim *s, const char *sql, int64_t *out, struct err *e)
 
 	stmt_i64(st, 1, s->now.at_ms + SIM_DAY_MS); /* what was made while the clock was ahead may wait for weeks */
 	rc = stmt_step(st, e);
-
 	if (rc == 1)
 		*out = stmt_col_i64(st, 0);
 	stmt_free(st);
@@ -468,7 +467,8 @@ sim_settle(struct sim *s, struct err *e)
 		return -1;
 	for (int hour = 0; hour < 48 && left > 0; hour++)
 		if (run_to(s, s->now.at_ms + SIM_HOUR_MS, e) < 0 || be_up(s, e) < 0 ||
-		    count(s, "SELECT (SELECT count(*) FROM instance WHERE status IN (2, 3) OR (status = 1 AND due_ms <= ?)) +"
+		    count(s, "SELECT (SELECT count(*) FROM instance WHERE status IN (2, 3) OR (status = 1 AND"
+		    " due_ms <= ?)) +"
 		    " (SELECT count(*) FROM attempt WHERE state <= 3)", &left, e) < 0)
 			return -1;
 	if (left > 0)

@@ -81,6 +81,10 @@ teardown() {
 	ctl job add often --cron '*/20 * * * *' --tz Australia/Lord_Howe -- true
 	ctl job add noon --cron '0 0 12 * * ?' --tz America/Havana -- true
 	ctl job add hand -- true
+	ctl job add rate --every 1m --tz Europe/Berlin -- true
+	run ctl job next rate --audit
+	[ "$status" = 0 ]
+	assert_has "$output" 'a rate counts real time: no change of the clock touches it'
 	run ctl job next night --from 2026-11-21T00:00Z --audit
 	[ "$status" = 0 ]
 	assert_eq "$(sed 1d <<<"$output")" '2027-03-28T03:00:00+02:00  gap of 1h: 2027-03-28T02:00:00 to 03:00:00 is jumped over
