@@ -18,6 +18,7 @@
 #define AVOID_REFUSED_MS 10000 /* a worker that is not there */
 #define WAIT_MS 1000           /* full workers are asked again at latest after */
 #define BLOCKED_MAX 64
+#define IN_FLIGHT_MAX 2048     /* messages under way: what waits longer stays a row, and can still go elsewhere */
 #define FIRE_FIRST_TICKS 100  /* at most so many ticks that only record what is due */
 
 #define TEXT_NO_WORKER "no worker available"
@@ -79,6 +80,7 @@ struct core {
 	int64_t grace_until;       /* core's monotonic time */
 
 	struct live *live, *silence, *resend; /* hash; lists in order of silent_at, resend_at */
+	int n_in_flight;
 	struct place *places;
 	struct queue *queues;      /* sorted by app */
 	int n_queues, cap_queues, turn_queue;
@@ -128,6 +130,7 @@ int core_nomem(struct err *e);
 struct live *live_find(struct core *c, int64_t instance_id);
 struct live *live_add(struct core *c, const struct attempt *a, int64_t app_id, struct now now, struct err *e);
 int live_remove(struct core *c, struct live *l, struct err *e);
+void live_in_flight(struct core *c, struct live *l, bool yes);
 void live_heard(struct core *c, struct live *l, struct now now); /* arms its silence anew */
 void live_hold(struct core *c, struct live *l);
 void live_resend(struct core *c, struct live *l, int64_t at); /* INT64_MAX: not */

@@ -112,9 +112,17 @@ live_add(struct core *c, const struct attempt *a, int64_t app_id, struct now now
 	return l;
 }
 
+void
+live_in_flight(struct core *c, struct live *l, bool yes)
+{
+	c->n_in_flight += yes - l->in_flight;
+	l->in_flight = yes;
+}
+
 static void
 drop(struct core *c, struct live *l)
 {
+	live_in_flight(c, l, false);
 	live_resend(c, l, INT64_MAX);
 	live_hold(c, l);
 	HASH_DEL(c->live, l);
@@ -191,7 +199,7 @@ live_send(struct core *c, struct live *l, struct now now, struct err *e)
 	if (core_touch(c, l->instance_id, e) < 0 || core_push(c, &a, e) < 0)
 		return -1;
 	live_resend(c, l, INT64_MAX);
-	l->in_flight = true;
+	live_in_flight(c, l, true);
 	l->flight = c->serial;
 	return 0;
 }
@@ -261,7 +269,7 @@ live_heal(struct core *c, int64_t instance_id, struct now now, struct err *e)
 	l = live_find(c, instance_id);
 	if (r < 0 || l == NULL || !in_flight || l->attempt != attempt)
 		return r < 0 ? -1 : 0;
-	l->in_flight = true;
+	live_in_flight(c, l, true);
 	l->flight = flight;
 	live_resend(c, l, INT64_MAX);
 	return 0;

@@ -237,7 +237,7 @@ queue_pass(struct core *c, struct instance *i, struct now now, struct err *e)
 
 	if (q == NULL)
 		return -1;
-	if (c->fired_only > 0 || i->lone || i->due_ms > now.at_ms || q->closed || q->n_blocked > 0 ||
+	if (c->fired_only > 0 || c->n_in_flight >= IN_FLIGHT_MAX || i->lone || i->due_ms > now.at_ms || q->closed || q->n_blocked > 0 ||
 	    q->retry_at != INT64_MAX || q->next_due_ms <= now.at_ms)
 		return 0;
 	i->is_new = true;
@@ -324,6 +324,14 @@ queue_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e
 
 	if (rows == NULL)
 		return core_nomem(e);
+	if (left > IN_FLIGHT_MAX - c->n_in_flight)
+		left = IN_FLIGHT_MAX - c->n_in_flight;
+	if (left <= 0) { /* an answer is an event, and brings the next tick */
+		free(rows);
+		if (now.mono_ms + WAIT_MS < wake->mono_ms)
+			wake->mono_ms = now.mono_ms + WAIT_MS;
+		return 0;
+	}
 	for (int k = 0; k < c->n_queues; k++) {
 		/* Starting with another queue each turn: a full batch of one app does not starve the next. */
 		struct queue *q = &c->queues[(c->turn_queue + k) % c->n_queues];

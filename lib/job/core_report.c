@@ -421,7 +421,7 @@ answer(struct core *c, struct now now, enum action_kind kind, int64_t instance_i
 		return 0; /* of an attempt that is over: nothing depends on it */
 	if (core_touch(c, instance_id, e) < 0)
 		return -1;
-	l->in_flight = false;
+	live_in_flight(c, l, false);
 	switch (kind) {
 	case ACTION_RUN:
 		return answer_run(c, l, outcome, why, now, e);

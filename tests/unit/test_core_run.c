@@ -1375,6 +1375,40 @@ a_message_under_way_stays_so_over_a_failed_event(void **state)
 	rig_close(&r);
 }
 
+/* A burst waits in its rows, not in messages: those that are not sent yet can still go to another worker. */
+static void
+messages_under_way_are_bounded(void **state)
+{
+	struct rig r;
+	int64_t job;
+	int sent, rest = 0;
+
+	rig_open(&r, NULL);
+	rig_beat(&r, PJ, true, false);
+	job = rig_save(&r, 0, rig_spec("many", TIME_API, NULL), true);
+	for (int i = 0; i < 2500; i++)
+		rig_start(&r, job);
+	rig_forget(&r);
+	for (int i = 0; i < 20; i++)
+		rig_tick(&r);
+	sent = r.n_act;
+	assert_true(sent >= 1000 && sent < 2500);
+	assert_true(r.wake.at_ms > r.now.at_ms); /* it sleeps until an answer comes */
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 1"), 2500 - sent);
+	rig_answer(&r, ACTION_RUN, r.act[0].instance_id, 1, MESSAGE_ACCEPTED);
+	rig_tick(&r);
+	assert_int_equal(r.n_act, sent + 1);
+	rig_succeed_all(&r);
+	for (int i = 0; i < 20; i++) {
+		rig_tick(&r);
+		rest += r.n_act;
+		rig_succeed_all(&r);
+	}
+	assert_int_equal(sent + 1 + rest, 2500);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 5"), 2500);
+	rig_close(&r);
+}
+
 int
 main(void)
 {
@@ -1400,6 +1434,7 @@ main(void)
 		cmocka_unit_test(stop_java), cmocka_unit_test(stop_java_never_answered), cmocka_unit_test(cancel),
 		cmocka_unit_test(retry_by_a_person), cmocka_unit_test(retry_of_a_stop_that_java_did_not_answer),
 		cmocka_unit_test(retention), cmocka_unit_test(stats), cmocka_unit_test(assigned_is_counted),
+		cmocka_unit_test(messages_under_way_are_bounded),
 		cmocka_unit_test(failed_events_leave_no_trace),
 		cmocka_unit_test(a_message_under_way_stays_so_over_a_failed_event),
 	};
