@@ -34,6 +34,16 @@ put_up(const struct json_t *row, struct buf *out)
 	buf_fini(&text);
 }
 
+/* Said only where there was trouble. */
+static void
+put_works(const struct json_t *row, struct buf *out)
+{
+	bool works = true;
+
+	if (js_text(js_get(row, "lastError")) != NULL && js_bool(row, "storing", true, &works, NULL) == 0)
+		buf_adds(out, works ? "the database is written again" : "writing fails: nothing new is taken");
+}
+
 static const struct out_column status_columns[] = {
 	{ "version", "version", OUT_TEXT, OUT_SHOW, NULL },
 	{ "pid", "pid", OUT_NUMBER, OUT_SHOW, NULL },
@@ -53,6 +63,9 @@ static const struct out_column status_columns[] = {
 	{ "commits", "commits", OUT_NUMBER, OUT_SHOW, NULL },
 	{ "turns", "turns", OUT_NUMBER, OUT_SHOW, NULL },
 	{ "lastError", "last error", OUT_TEXT, OUT_SHOW, NULL },
+	{ "lastErrorMs", "error at", OUT_TIME, OUT_SHOW, NULL },
+	{ "storing", NULL, OUT_BOOL, 0, NULL },
+	{ NULL, "since then", OUT_TEXT, OUT_SHOW, put_works },
 	{ NULL, NULL, OUT_TEXT, 0, NULL },
 };
 

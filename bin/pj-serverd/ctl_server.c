@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "ctl.h"
+#include "jobfield.h"
 #include "logstore.h"
 
 /* --- workers --------------------------------------------------------------------------------------------------- */
@@ -121,6 +122,8 @@ server_status(struct call *c, struct err *e)
 	jw_i64(&w, "commits", s->commits);
 	jw_i64(&w, "turns", s->turns);
 	jw_str(&w, "lastError", s->last_error[0] == '\0' ? NULL : s->last_error);
+	jobfield_put_ms(&w, "lastErrorMs", s->last_error[0] == '\0' ? 0 : s->last_error_ms);
+	jw_bool(&w, "storing", !s->failing && !s->troubled && !s->broken);
 	jw_end(&w);
 	return 0;
 }

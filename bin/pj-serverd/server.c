@@ -24,6 +24,7 @@ void
 server_note_error(struct server *s, const struct err *e)
 {
 	snprintf(s->last_error, sizeof s->last_error, "%s", e->msg);
+	s->last_error_ms = server_now(s).at_ms;
 }
 
 /* --- events ---------------------------------------------------------------------------------------------------- */

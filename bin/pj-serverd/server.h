@@ -62,6 +62,7 @@ struct server {
 	bool failing;             /* commits fail, and it was said */
 	bool troubled;            /* an event could not be stored, and it was said */
 	char last_error[ERR_MSG_SIZE]; /* "" none since the start */
+	int64_t last_error_ms;
 };
 
 /* Opens everything under the root and listens. On failure everything is closed again; e is for standard error. */

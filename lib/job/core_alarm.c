@@ -1,5 +1,6 @@
 /* Alarms: what PowerJob would send to people becomes a line of the log and a row. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -38,4 +39,13 @@ int
 alarm_reported(struct core *c, const struct instance *i, const struct report *r, struct now now, struct err *e)
 {
 	return raise_one(c, i, "reported", r->report_ms, r->alert, now, e);
+}
+
+int
+alarm_held(struct core *c, const struct instance *i, const char *why, struct now now, struct err *e)
+{
+	char text[256];
+
+	snprintf(text, sizeof text, "held by on-lost hold: %.100s; stop it, and retry it where that is right", why);
+	return raise_one(c, i, "reported", 0, text, now, e);
 }

@@ -259,6 +259,8 @@ int interval_rewind(struct core *c, struct now now, struct err *e); /* the clock
 int alarm_failed(struct core *c, const struct instance *i, struct now now, struct err *e);
 /* A worker wants people to be told; a report that comes again tells nothing anew. */
 int alarm_reported(struct core *c, const struct instance *i, const struct report *r, struct now now, struct err *e);
+/* A lost attempt whose job leaves it to a person: told once. */
+int alarm_held(struct core *c, const struct instance *i, const char *why, struct now now, struct err *e);
 
 /* core_user.c */
 /* Stops an unfinished instance; `to` (STOPPED, or SUCCEED at the end of a life cycle) is what it becomes on Java. */

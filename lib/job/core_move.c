@@ -182,7 +182,7 @@ move_lost(struct core *c, struct instance *i, struct attempt *a, const char *why
 	if (strcmp(policy, "hold") == 0) {
 		if (l != NULL)
 			live_hold(c, l);
-		return 0;
+		return alarm_held(c, i, why, now, e);
 	}
 	if (move_end_attempt(c, a, ATTEMPT_LOST, why, now, e) < 0)
 		return -1;

@@ -308,9 +308,13 @@ start_fails() {
 	done
 	[ "$(grep -cE 'commit_failed|store_refused' "$SERVER_LOG")" -le 3 ]
 	assert_has "$(pj server/status | jget .lastError)" server.db
+	assert_eq "$(pj server/status | jq -c '[.storing, .lastErrorMs > 1000]')" '[false,true]'
+	assert_has "$(ctl server status)" 'fails: nothing new is taken'
 	rm "$state/fill"
 	wait_for '[ "$(post job/run "{\"job\":\"hello\"}" | jq -r .instance)" != null ]' 20
 	wait_for "grep -q store_works '$SERVER_LOG'" 5
+	assert_eq "$(pj server/status | jget .storing)" true
+	assert_has "$(ctl server status)" 'written again'
 	assert_eq "$(pj 'job/show?job=hello' | jget .status)" enabled
 }
 

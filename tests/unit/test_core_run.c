@@ -923,6 +923,8 @@ on_lost_policies(void **state)
 		rig_tick(&r);
 		check(&r, id, INSTANCE_RUNNING, NULL);
 	}
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM alarm WHERE kind = 'reported' AND text LIKE 'held by on-lost hold: "
+	    "worker report timeout%'"), 1); /* a person is to decide: they are told, once */
 	assert_true(r.wake.mono_ms >= r.now.mono_ms + 60000); /* no spinning */
 	rig_say(&r, id, INSTANCE_SUCCEED, true, 1, "back again");
 	check(&r, id, INSTANCE_SUCCEED, "back again");
