@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -41,6 +42,24 @@ open_spool(struct output *o)
 		return -1;
 	o->length = fstat(o->fd, &st) == 0 ? st.st_size : 0;
 	return 0;
+}
+
+int
+output_check(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX] = ".";
+	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	if (errno != ENOENT)
+		return errno;
+	if (slash != NULL && (size_t)snprintf(dir, sizeof dir, "%.*s", (int)(slash - path) + 1, path) >= sizeof dir)
+		return ENAMETOOLONG;
+	return access(dir, W_OK | X_OK) == 0 ? 0 : errno;
 }
 
 /* Appends whole lines, or nothing of them: what a full disk took of them is cut off again. */

@@ -34,6 +34,8 @@ struct output {
 };
 
 void output_init(struct output *o, const char *path, int64_t max, bool block);
+/* 0, or the errno for which nothing could be appended to path; makes nothing. */
+int output_check(const char *path);
 /* Reads what one read gives (up to 64 KiB) and writes it to the spool; closes our end at the end. */
 void output_read(struct output *o, int which);
 /* False while the pipes are to be left alone: the cap is reached and the policy is to block. */

@@ -426,6 +426,10 @@ runner_main(struct spec *spec, int null_fd)
 	r->slot = &slot;
 	r->slot_fd = -1;
 	r->service.listener = -1;
+	if (spec->by_hand && spec->spool != NULL && (rc = output_check(spec->spool)) != 0) {
+		fprintf(stderr, "pj-run: cannot write the spool file %s: %s\n", spec->spool, strerror(rc));
+		return err_exit_code(ERR_IO);
+	}
 	take_signals(&asleep);
 	rc = claim_slot(spec, &slot, &r->slot_fd);
 	if (rc != 0)
@@ -437,5 +441,8 @@ runner_main(struct spec *spec, int null_fd)
 	output_init(&r->out, spec->spool, spec->log_max, spec->log_block);
 	run(r, null_fd, &asleep, &stop_signal);
 	finish(r);
+	if (spec->by_hand && r->out.lost > 0)
+		fprintf(stderr, "pj-run: %s: %" PRId64 " bytes of output lost: %s\n", spec->spool, r->out.lost,
+		    strerror(r->out.lost_errno));
 	return spec->by_hand ? exit_code_by_hand(&slot, stop_signal) : RUNNER_DONE;
 }

@@ -246,6 +246,16 @@ report() { # report PATTERN: waits for a line of the driver
 	assert_eq "$status" 0
 	assert_eq "$(slot result)" "kept as result"
 	[ "$(slot log_dropped)" -gt 40 ]
+	assert_has "$output" '/dev/full: '
+	assert_has "$output" 'bytes of output lost: No space left'
+
+	exec_ --spool no/such/dir/1.log -- touch started
+	assert_eq "$status" 74
+	assert_has "$output" 'cannot write the spool file no/such/dir/1.log: No such file or directory'
+	[ ! -e started ]
+	exec_ --spool "$BATS_TEST_TMPDIR" -- touch started
+	assert_eq "$status" 74
+	[ ! -e started ]
 
 	drive
 	SEQ=10
