@@ -59,6 +59,15 @@ quickstart() {
 	assert_eq "$output" file
 }
 
+@test "quickstart says what is wrong with its command line, in one line, and builds nothing for that" {
+	run "$TOP/scripts/quickstart" --bogus
+	assert_eq "$status" 64
+	assert_eq "$output" "quickstart: unknown option --bogus; see quickstart --help"
+	run "$TOP/scripts/quickstart" --help
+	assert_eq "$status" 0
+	assert_has "$output" "--stop"
+}
+
 @test "a pid that was given to another process is not ended" {
 	mkdir -p "$Q/run"
 	start_daemon "$BATS_TEST_TMPDIR/other.log" sleep 100
