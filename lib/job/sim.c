@@ -227,10 +227,10 @@ rest(const struct sim *s, int64_t to_ms)
 	if (s->n_heap > 0 && s->heap[0].at - s->now.mono_ms < ms)
 		ms = s->heap[0].at - s->now.mono_ms;
 	if (s->core != NULL) {
-		if (s->wake.at_ms != INT64_MAX && s->wake.at_ms - s->now.at_ms < ms)
-			ms = s->wake.at_ms - s->now.at_ms;
-		if (s->wake.mono_ms != INT64_MAX && s->wake.mono_ms - s->now.mono_ms < ms)
-			ms = s->wake.mono_ms - s->now.mono_ms;
+		if (s->wake.at_ms < s->now.at_ms + ms) /* any time of the past: at once */
+			ms = s->wake.at_ms < s->now.at_ms ? 0 : s->wake.at_ms - s->now.at_ms;
+		if (s->wake.mono_ms < s->now.mono_ms + ms)
+			ms = s->wake.mono_ms < s->now.mono_ms ? 0 : s->wake.mono_ms - s->now.mono_ms;
 		ahead = 1000; /* pj-serverd's pause after a failure */
 		if (s->tick_failed && (ms > ahead || ms <= 0))
 			ms = ahead;
