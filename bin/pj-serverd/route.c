@@ -17,7 +17,8 @@
 /* --- the table ------------------------------------------------------------------------------------------------- */
 
 static const struct route *const tables[] = { openapi_instance_routes, openapi_job_routes, openapi_auth_routes,
-	openapi_query_routes, console_list_routes, console_detail_routes, console_log_routes, console_system_routes, console_validate_routes,
+	openapi_query_routes, console_list_routes, console_detail_routes, console_log_routes, console_system_routes,
+	console_validate_routes,
 	bootstrap_routes, ctl_instance_routes, ctl_job_routes, ctl_app_routes, ctl_server_routes };
 
 #define SORTED_MAX 128

@@ -48,7 +48,8 @@ struct route {
 };
 
 extern const struct route bootstrap_routes[], openapi_auth_routes[], openapi_job_routes[], openapi_instance_routes[],
-    openapi_query_routes[], console_list_routes[], console_detail_routes[], console_log_routes[], console_system_routes[], console_validate_routes[],
+    openapi_query_routes[], console_list_routes[], console_detail_routes[], console_log_routes[], console_system_routes[],
+    console_validate_routes[],
     ctl_app_routes[], ctl_job_routes[], ctl_instance_routes[], ctl_server_routes[]; /* ended by path NULL */
 
 void route_public(struct http_req *req, void *server);  /* listener 7700 */

@@ -44,7 +44,8 @@ struct live_ids {
 static const char sent_sql[] = "SELECT i.id FROM instance i JOIN job_version v ON v.job_id = i.job_id"
 	" AND v.version = i.job_version WHERE i.job_id = ?1 AND i.status IN (2, 3) AND v.time_type IN (3, 4)";
 static const char waiting_sql[] = "SELECT i.id FROM instance i INDEXED BY instance_due JOIN job_version v"
-	" ON v.job_id = i.job_id AND v.version = i.job_version WHERE i.app_id = ?2 AND i.status = 1 AND i.job_id = ?1 AND v.time_type IN (3, 4)";
+	" ON v.job_id = i.job_id AND v.version = i.job_version WHERE i.app_id = ?2 AND i.status = 1 AND i.job_id = ?1"
+	" AND v.time_type IN (3, 4)";
 
 static int
 add_ids(struct core *c, const char *sql, int64_t job_id, int64_t app_id, struct live_ids *out, struct err *e)

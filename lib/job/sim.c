@@ -462,7 +462,8 @@ sim_settle(struct sim *s, struct err *e)
 
 	memset(&s->faults, 0, sizeof s->faults);
 	sim_fault_leap_back(s);
-	if (be_up(s, e) < 0 || run_to(s, s->now.at_ms + 60000, e) < 0 || be_up(s, e) < 0 || switch_all(s, JOB_ENABLED, e) < 0 || sim_check(s, e) < 0 ||
+	if (be_up(s, e) < 0 || run_to(s, s->now.at_ms + 60000, e) < 0 || be_up(s, e) < 0 ||
+	    switch_all(s, JOB_ENABLED, e) < 0 || sim_check(s, e) < 0 ||
 	    switch_all(s, JOB_DISABLED, e) < 0 || sim_world_revive(s, e) < 0)
 		return -1;
 	for (int hour = 0; hour < 48 && left > 0; hour++)

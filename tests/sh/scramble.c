@@ -3,10 +3,11 @@
  *
  *   scramble HTTP REMOTE KEYFILE SEED N JAVA-JOB PJ-JOB
  *
- * Prints the workers' addresses and waits for a line on standard input. Starts N instances; what becomes of each is its instanceParams: succeed, fail (its first attempt; the job retries once),
- * retry (both attempts fail, then a person tries again), stop, cancel. Prints `settled` when all have ended, waits for a
- * line on standard input, then sends every message of the whole run twice again in a random order (and the client's calls
- * that change nothing by then), and prints `replayed`. */
+ * Prints the workers' addresses and waits for a line on standard input. Starts N instances; what becomes of each is its
+ * instanceParams: succeed, fail (its first attempt; the job retries once), retry (both attempts fail, then a person tries
+ * again), stop, cancel. Prints `settled` when all have ended, waits for a line on standard input, then sends every message
+ * of the whole run twice again in a random order (and the client's calls that change nothing by then), and prints
+ * `replayed`. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
