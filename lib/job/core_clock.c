@@ -197,21 +197,20 @@ revive(struct core *c, struct now now, struct err *e)
 /* --- what people did --------------------------------------------------------------------------------------------- */
 
 struct edited {
-	int64_t id, version, next_ms;
-	bool deleted;
+	int64_t id, version, next_ms, status;
 };
 
 static int
 read_edited(struct core *c, int64_t now_ms, struct edited *x, int max, struct err *e)
 {
-	struct stmt *s = db_stmt(c->db, "SELECT id, version, coalesce(next_trigger_ms, 0), status = 99 FROM job"
+	struct stmt *s = db_stmt(c->db, "SELECT id, version, coalesce(next_trigger_ms, 0), status FROM job"
 	    " WHERE modified_ms > ? LIMIT ?", e);
 	int n = 0, r = 0;
 
 	stmt_i64(s, 1, now_ms);
 	stmt_i64(s, 2, max);
 	while (n < max && (r = stmt_step(s, e)) == 1)
-		x[n++] = (struct edited){ stmt_col_i64(s, 0), stmt_col_i64(s, 1), stmt_col_i64(s, 2), stmt_col_i64(s, 3) != 0 };
+		x[n++] = (struct edited){ stmt_col_i64(s, 0), stmt_col_i64(s, 1), stmt_col_i64(s, 2), stmt_col_i64(s, 3) };
 	stmt_reset(s);
 	return r < 0 ? -1 : n;
 }
@@ -236,13 +235,16 @@ count_from_now(struct core *c, const struct edited *x, struct now now, struct er
 	if (set_time(c, "UPDATE job SET modified_ms = ?2 WHERE id = ?1", x->id, now, e) < 0 ||
 	    set_time(c, "UPDATE job_version SET at_ms = ?2 WHERE job_id = ?1 AND at_ms > ?2", x->id, now, e) < 0)
 		return -1;
-	if (x->deleted || x->next_ms == 0)
+	if (x->status == JOB_DELETED)
 		return 0;
 	v = job_version_get(c, x->id, x->version, e);
 	if (v == NULL)
 		return -1;
+	/* Without a trigger it was over, and somebody disabled it then; or it is a delay whose run is under way. */
+	if (x->next_ms == 0 && (x->status == JOB_ENABLED || v->job.spec.time_type == TIME_FIXED_DELAY))
+		return 0;
 	next = v->sched == NULL ? 0 : job_next_after(v->sched, &v->job.spec, now.at_ms);
-	if (next == 0 || next >= x->next_ms)
+	if (next == 0 || (x->next_ms != 0 && next >= x->next_ms))
 		return 0;
 	log_info("trigger_moved", "job=%" PRId64 " from_ms=%" PRId64 " to_ms=%" PRId64, x->id, x->next_ms, next);
 	c->next_trigger_ms = INT64_MIN;

@@ -252,6 +252,7 @@ days_that_failed_once(void **state)
 		{ 4, true },  /* a retry that waited for its time to come again held up those that queued behind it */
 		{ 7, true },  /* a row that another one had replaced was dispatched in the same batch */
 		{ 39, true }, /* enabled while the clock was not set */
+		{ 2026, true }, /* over while the clock was ahead, and disabled then: what it left out afterwards was in no range */
 		{ 53, true }, /* overlaps of a rate were one range over a change of its beat */
 	};
 
