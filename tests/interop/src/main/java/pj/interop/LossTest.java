@@ -62,6 +62,7 @@ final class LossTest {
         equal(Arrays.asList("ANSWER_LOST 5" + ok, "DELIVERED 5" + ok), relay.finals(answer), "reports");
         equal(Arrays.asList("ANSWER_LOST 4" + ok, "DELIVERED 4" + ok), relay.finals(failed), "reports of the failure");
         s.ends(Site.SUCCEED, report, 60, "the report is lost");
+        until(() -> relay.finals(report).size() == 2, 30, "the relay has the answer too");
         equal(Arrays.asList("REPORT_LOST 5 -", "DELIVERED 5" + ok), relay.finals(report), "reports");
         equal(at, s.info(answer).getFinishedTime(), "finishedTime: the first report's");
         equal("patient", s.result(answer), "result");

@@ -172,11 +172,11 @@ final class Site {
 
     /** Starts a Java worker of this app; returns when the server lists it. */
     void startWorker(String name, String serverHttp, String port, String tag) throws Exception {
-        int before = heartbeats(name);
+        int before = readyTimes(name);
 
         command("sh", dir.resolve("worker").toString(), name, serverHttp, app, port, tag);
-        until(() -> heartbeats(name) > before, 90, "worker " + name + " is ready");
-        until(() -> ctl("worker", "ls", "--tsv").contains(":" + port + "\t"), 30, "worker " + name + " is listed");
+        until(() -> readyTimes(name) > before, 90, "worker " + name + " is ready");
+        until(() -> ctl("worker", "ls", "--tsv").contains(":" + port + "\t"), 60, "worker " + name + " is listed");
     }
 
     /** Whether the worker whose port this variable holds is listed. */
@@ -184,10 +184,11 @@ final class Site {
         return ctl("worker", "ls", "--tsv").contains(":" + System.getenv(variable) + "\t");
     }
 
-    private int heartbeats(String name) throws Exception {
+    /** How often it has said so in its log. */
+    private int readyTimes(String name) throws Exception {
         Path log = dir.resolve("worker-" + name + ".log");
 
-        return Files.exists(log) ? new String(Files.readAllBytes(log), "UTF-8").split("worker ready", -1).length : 0;
+        return Files.exists(log) ? new String(Files.readAllBytes(log), "UTF-8").split("worker ready", -1).length - 1 : 0;
     }
 
     ProcessHandle worker(String name) throws Exception {
