@@ -7,6 +7,7 @@
 #include "job/state.h"
 #include "job/verify.h"
 #include "nouns.h"
+#include "out.h"
 #include "store/alarm.h"
 #include "store/app.h"
 #include "store/instance.h"
@@ -21,16 +22,34 @@ struct why {
 	struct tz *tz;
 	struct sched *sched; /* of version */
 	int64_t at_ms, now_ms;
+	struct answer *answer;
+};
+
+struct answer {
+	const char *verdict; /* one word, for scripts */
+	int64_t instance;    /* 0: none */
+	char reason[32];     /* of what was left out */
+	struct buf text;     /* for people */
+};
+
+static const struct out_column columns[] = {
+	{ "verdict", "verdict", OUT_TEXT, OUT_LIST, NULL },
+	{ "job", "job", OUT_TEXT, OUT_LIST, NULL },
+	{ "jobId", "id", OUT_NUMBER, OUT_LIST, NULL },
+	{ "jobVersion", "version", OUT_NUMBER, OUT_LIST, NULL },
+	{ "atMs", "at", OUT_TIME, OUT_LIST, NULL },
+	{ "instance", "instance", OUT_TEXT, OUT_LIST, NULL },
+	{ "reason", "reason", OUT_TEXT, OUT_LIST, NULL },
+	{ "text", "text", OUT_TEXT, OUT_LIST, NULL },
+	{ NULL, NULL, OUT_TEXT, 0, NULL },
 };
 
 static void
 say(const struct why *w, const char *before, int64_t at_ms, const char *behind)
 {
-	struct buf out = BUF_INIT;
-
-	when_put_full(&out, at_ms, w->tz);
-	printf("%s%s%s", before, buf_str(&out), behind);
-	buf_fini(&out);
+	buf_adds(&w->answer->text, before);
+	when_put_full(&w->answer->text, at_ms, w->tz);
+	buf_adds(&w->answer->text, behind);
 }
 
 /* --- what ran ---------------------------------------------------------------------------------------------------- */
@@ -40,19 +59,21 @@ put_attempt(const struct attempt *a, void *arg)
 {
 	const struct why *w = arg;
 
-	printf("  attempt %lld on %s: %s", (long long)a->attempt, a->worker, state_attempt_name(a->state));
+	buf_addf(&w->answer->text, "  attempt %lld on %s: %s", (long long)a->attempt, a->worker, state_attempt_name(a->state));
 	say(w, ", sent at ", a->opened_ms, "");
 	if (a->finished_ms != NO_MS)
 		say(w, ", ended at ", a->finished_ms, "");
-	printf("%s%.200s\n", a->result != NULL && a->result[0] != '\0' ? ": " : "", a->result != NULL ? a->result : "");
+	buf_addf(&w->answer->text, "%s%.200s\n", a->result != NULL && a->result[0] != '\0' ? ": " : "", a->result != NULL ? a->result : "");
 	return true;
 }
 
 static bool
 put_alarm(const struct alarm *a, void *arg)
 {
-	say(arg, "  alarm at ", a->at_ms, "");
-	printf(" (%s): %.200s\n", a->kind, a->text != NULL ? a->text : "");
+	const struct why *w = arg;
+
+	say(w, "  alarm at ", a->at_ms, "");
+	buf_addf(&w->answer->text, " (%s): %.200s\n", a->kind, a->text != NULL ? a->text : "");
 	return true;
 }
 
@@ -74,8 +95,10 @@ instance(const struct why *w, struct err *e)
 		return r;
 	if (instance_get(w->db, id, &i, e) != 0)
 		return -1;
+	w->answer->verdict = "instance";
+	w->answer->instance = id;
 	say(w, "", w->at_ms, " is ");
-	printf("instance %lld, version %lld of the job: %s%s%.200s\n", (long long)id, (long long)i.job_version,
+	buf_addf(&w->answer->text, "instance %lld, version %lld of the job: %s%s%.200s\n", (long long)id, (long long)i.job_version,
 	    state_name(i.status), i.result != NULL && i.result[0] != '\0' ? ": " : "", i.result != NULL ? i.result : "");
 	if (i.status == INSTANCE_WAITING)
 		say(w, "  it is due at ", i.due_ms, "\n");
@@ -115,9 +138,11 @@ skipped(const struct why *w, struct err *e)
 	stmt_i64(s, 2, w->at_ms);
 	r = stmt_step(s, e);
 	if (r == 1) {
+		w->answer->verdict = "left-out";
+		snprintf(w->answer->reason, sizeof w->answer->reason, "%s", stmt_col_text(s, 3));
 		say(w, "", w->at_ms, " did not run: ");
-		printf("%s (%s)\n", reason_text(stmt_col_text(s, 3)), stmt_col_text(s, 3));
-		printf("  one of %lld time%s", (long long)stmt_col_i64(s, 2), stmt_col_i64(s, 2) == 1 ? "" : "s");
+		buf_addf(&w->answer->text, "%s (%s)\n", reason_text(stmt_col_text(s, 3)), stmt_col_text(s, 3));
+		buf_addf(&w->answer->text, "  one of %lld time%s", (long long)stmt_col_i64(s, 2), stmt_col_i64(s, 2) == 1 ? "" : "s");
 		say(w, " from ", stmt_col_i64(s, 0), "");
 		say(w, " to ", stmt_col_i64(s, 1), "");
 		say(w, ", recorded at ", stmt_col_i64(s, 4), "\n");
@@ -157,8 +182,9 @@ not_named(const struct why *w)
 {
 	int64_t earlier = before(w), later = next_of(w, w->at_ms);
 
+	w->answer->verdict = "not-named";
 	say(w, "", w->at_ms, " is no time of ");
-	printf("%s (version %lld)\n", w->version.spec.time_expr, (long long)w->version.version);
+	buf_addf(&w->answer->text, "%s (version %lld)\n", w->version.spec.time_expr, (long long)w->version.version);
 	if (earlier != SCHED_NEVER)
 		say(w, "  the one before it: ", earlier, "\n");
 	if (later != SCHED_NEVER)
@@ -169,25 +195,32 @@ static int
 no_verdict(const struct why *w, struct err *e)
 {
 	int64_t kept, trigger = w->job.next_trigger_ms;
+	struct buf *text = &w->answer->text;
 
 	if (verify_kept_from(w->db, &kept, e) != 0)
 		return -1;
 	say(w, "", w->at_ms, " ");
-	if (w->at_ms <= w->job.created_ms)
+	if (w->at_ms <= w->job.created_ms) {
+		w->answer->verdict = "before-job";
 		say(w, "was before the job was made, at ", w->job.created_ms, "\n");
-	else if (w->at_ms < kept)
+	} else if (w->at_ms < kept) {
+		w->answer->verdict = "not-kept";
 		say(w, "is no longer known: records are kept from ", kept, " on\n");
-	else if (w->job.status == JOB_DELETED)
-		printf("does not run: the job was deleted\n");
-	else if (w->job.status == JOB_DISABLED)
-		printf("does not run: the job is disabled%s\n", trigger == 0 ? " (its schedule was over)" : "");
-	else if (w->at_ms > w->now_ms)
-		printf("will run, %s: misfire %s, overlap %s\n", w->at_ms == trigger ? "as the next one" : "after others",
+	} else if (w->job.status == JOB_DELETED || w->job.status == JOB_DISABLED) {
+		w->answer->verdict = w->job.status == JOB_DELETED ? "deleted" : "disabled";
+		buf_addf(text, "does not run: the job %s%s\n", w->job.status == JOB_DELETED ? "was deleted" : "is disabled",
+		    w->job.status == JOB_DISABLED && trigger == 0 ? " (its schedule was over)" : "");
+	} else if (w->at_ms > w->now_ms) {
+		w->answer->verdict = "to-run";
+		buf_addf(text, "will run, %s: misfire %s, overlap %s\n", w->at_ms == trigger ? "as the next one" : "after others",
 		    w->version.spec.misfire, w->version.spec.overlap);
-	else if (trigger != 0 && trigger <= w->at_ms)
-		printf("is due, and the server has not come to it: is pj-serverd running?\n");
-	else
-		printf("has no record: see pj-ctl verify\n");
+	} else if (trigger != 0 && trigger <= w->at_ms) {
+		w->answer->verdict = "due";
+		buf_adds(text, "is due, and the server has not come to it: is pj-serverd running?\n");
+	} else {
+		w->answer->verdict = "no-record";
+		buf_adds(text, "has no record: see pj-ctl verify\n");
+	}
 	return 0;
 }
 
@@ -195,13 +228,19 @@ no_verdict(const struct why *w, struct err *e)
 static void
 no_expression(const struct why *w)
 {
-	if (w->version.spec.time_type == TIME_API || w->version.spec.time_type == TIME_WORKFLOW)
-		printf("the job had no time expression then; nothing of it ran at that time\n");
-	else if (w->at_ms == w->job.next_trigger_ms && w->job.status == JOB_ENABLED)
+	bool next = w->at_ms == w->job.next_trigger_ms && w->job.status == JOB_ENABLED;
+
+	if (w->version.spec.time_type == TIME_API || w->version.spec.time_type == TIME_WORKFLOW) {
+		w->answer->verdict = "not-named";
+		buf_adds(&w->answer->text, "the job had no time expression then; nothing of it ran at that time\n");
+	} else if (next) {
+		w->answer->verdict = w->at_ms > w->now_ms ? "to-run" : "due";
 		say(w, "", w->at_ms, w->at_ms > w->now_ms ? " will run, as the next one\n" : " is due\n");
-	else
-		printf("nothing of the job ran or was left out at that time; its times follow from each other (%s)\n",
-		    w->version.spec.time_expr != NULL ? w->version.spec.time_expr : "");
+	} else {
+		w->answer->verdict = "not-named";
+		buf_addf(&w->answer->text, "nothing of the job ran or was left out at that time; its times follow from each other"
+		    " (%s)\n", w->version.spec.time_expr != NULL ? w->version.spec.time_expr : "");
+	}
 }
 
 static int
@@ -260,6 +299,43 @@ find_version(struct why *w, int64_t at_ms, struct err *e)
 }
 
 static int
+put(const struct ctl *c, const struct why *w)
+{
+	const struct answer *a = w->answer;
+	struct buf doc = BUF_INIT;
+	struct json_t *row;
+	struct out out;
+	struct jw j;
+	int rc = 0;
+
+	if (c->format == CTL_TABLE) {
+		fputs(buf_str(&a->text), stdout);
+		return 0;
+	}
+	jw_init(&j, &doc);
+	jw_obj(&j);
+	jw_str(&j, "verdict", a->verdict);
+	jw_str(&j, "job", w->job.spec.name);
+	jw_i64(&j, "jobId", w->job.id);
+	jw_i64(&j, "jobVersion", w->version.version);
+	jw_i64(&j, "atMs", w->at_ms);
+	if (a->instance != 0)
+		jw_id(&j, "instance", a->instance);
+	else
+		jw_null(&j, "instance");
+	jw_str(&j, "reason", a->reason[0] != '\0' ? a->reason : NULL);
+	jw_str(&j, "text", buf_str(&a->text));
+	jw_end(&j);
+	row = js_parse(buf_str(&doc), doc.len, NULL);
+	out_init(&out, c, "why", columns);
+	if (row != NULL)
+		rc = out_show(&out, row);
+	js_free(row);
+	buf_fini(&doc);
+	return rc;
+}
+
+static int
 why(struct ctl *c, struct why *w, const char *name, const char *time, struct err *e)
 {
 	int rc = find_job(c, w, name, e);
@@ -280,6 +356,8 @@ why(struct ctl *c, struct why *w, const char *name, const char *time, struct err
 		rc = (w->tz = verify_zone(w->db, &w->version.spec, w->at_ms - 1, &until, e)) == NULL ? -1 : 0;
 	if (rc == 0 && (rc = verify_sched(&w->version.spec, w->tz, &w->sched, e)) == 0)
 		rc = explain(w, e);
+	if (rc == 0)
+		rc = put(c, w);
 	sched_free(w->sched);
 	tz_free(w->tz);
 	job_fini(&w->version);
@@ -290,7 +368,8 @@ why(struct ctl *c, struct why *w, const char *name, const char *time, struct err
 static int
 do_why(const struct verb *v, struct ctl *c, struct opt_args *args)
 {
-	struct why w = { .now_ms = clock_wall_ms() };
+	struct answer answer = { .verdict = "no-record", .text = BUF_INIT };
+	struct why w = { .now_ms = clock_wall_ms(), .answer = &answer };
 	struct err e = ERR_INIT;
 	char path[CTL_PATH_MAX];
 	int rc = verb_parse(v, c, args, NULL, NULL);
@@ -302,6 +381,7 @@ do_why(const struct verb *v, struct ctl *c, struct opt_args *args)
 	rc = db_begin(w.db, &e) != 0 ? -1 : why(c, &w, args->argv[0], args->argc > 1 ? args->argv[1] : NULL, &e);
 	db_rollback(w.db);
 	db_close(w.db);
+	buf_fini(&answer.text);
 	return rc == 0 ? 0 : ctl_fail(&e);
 }
 

@@ -46,6 +46,9 @@ teardown() {
 	assert_has "$output" '2090-06-01T13:00:00+02:00 is no time of 0 0 12 * * ?'
 	assert_has "$output" 'before it: 2090-06-01T12:00:00+02:00'
 	assert_has "$output" 'after it: 2090-06-02T12:00:00+02:00'
+	assert_eq "$(ctl why tick 2090-06-01T12:00 --json | jq -c '[.verdict,.job,.jobId,.jobVersion,.atMs,.instance,.reason]')" \
+	    '["to-run","tick",1,1,3799994400000,null,null]'
+	assert_eq "$(ctl why tick 2090-06-01T13:00 --tsv | cut -f1-5)" $'not-named\ttick\t1\t1\t3799998000000'
 	run ctl why tick 2020-01-01T12:00
 	assert_has "$output" 'was before the job was made'
 	run ctl why tick noon
@@ -63,11 +66,14 @@ teardown() {
 	run ctl why often "@$at"
 	[ "$status" = 0 ]
 	assert_has "$output" ' is instance '
+	assert_eq "$(ctl why often "@$at" --json | jq -r .verdict,.instance)" "$(printf 'instance\n%s' \
+	    "$(sqlite3 "$SERVER_ROOT/state/server.db" "SELECT id FROM instance WHERE nominal_ms = ${at}000")")"
 	sqlite3 "$SERVER_ROOT/state/server.db" "DELETE FROM instance; INSERT INTO skipped(job_id, job_version, first_ms, last_ms,
 	    count, reason, at_ms) VALUES(2, 1, ${at}000, ${at}000, 1, 'overlap', ${at}000)"
 	run ctl why '#2' "@$at"
 	assert_has "$output" 'did not run: the job was running, and its overlap is skip (overlap)'
 	assert_has "$output" 'one of 1 time'
+	assert_eq "$(ctl why '#2' "@$at" --json | jq -r .verdict,.reason)" $'left-out\noverlap'
 	run ctl why often
 	assert_has "$output" 'the job is disabled'
 	sqlite3 "$SERVER_ROOT/state/server.db" "INSERT INTO app(name, password, created_ms, modified_ms) VALUES('other', 'x', 0, 0)"
