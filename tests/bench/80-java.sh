@@ -11,6 +11,7 @@
 #   map, cron, burst  as their rows say
 # The floor beside it: the same client against tests/bench/floor.c, which answers at once, whatever it is asked; and the same
 # worker against a server that does nothing but dispatch and take reports (playserver flood).
+# and what a synchronous write costs in the same minute: a runJob call waits for one, a run for three.
 # STEPS names other steps of BenchMain. Skips (exit 0) without JDK 11, Maven or PowerJob's packages.
 # shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -43,9 +44,15 @@ pids="$pids $serverd"
 wait_until 20 test -s "$root/run/server.addr"
 http=$(value http "$root/run/server.addr")
 password=$(cat "$root/etc/default.password")
-worker_port=$((${http##*:} + 1))
+"$BUILD/tests/bench/floor" "$root/free.addr" & # a free port, for who cannot be told to find one
+free=$!
+pids="$pids $free"
+wait_until 10 test -s "$root/free.addr"
+worker_port=$(cut -d : -f 2 "$root/free.addr")
+kill "$free"
+wait "$free" 2>/dev/null || :
 start_worker "$http" "$worker_port" worker.log
-wait_until 60 has_worker
+(wait_until 60 has_worker) || { tail -n 20 "$root/log/worker.log" >&2; exit 1; }
 sleep 3
 echo "memory when=idle program=pj-serverd $(memory "$serverd")" | tee -a "$root/rows"
 echo "memory when=idle program=java-worker $(memory "$java_worker")" | tee -a "$root/rows"
@@ -58,8 +65,14 @@ while [ "$rounds" -gt 0 ]; do
 	rounds=$((rounds - 1))
 done
 steps=${STEPS:-$series cron=20 burst=50 map5=1000 map500=1000}
+sync_ms() { # what one write of 4 KiB to the disk costs now, mean of 200
+	dd if=/dev/zero of="$root/dd" bs=4k count=200 oflag=dsync 2>&1 |
+	    awk '/copied/ { for (i = 2; i <= NF; i++) if ($i == "s,") printf "%.2f", $(i - 1) * 5 }'
+}
+echo "disk sync_ms=$(sync_ms)" | tee -a "$root/rows"
 # shellcheck disable=SC2086
 client "$http" default "$password" "$root" "$serverd" "$java_worker" $steps
+echo "disk sync_ms=$(sync_ms)" | tee -a "$root/rows"
 kill "$java_worker" "$serverd"
 wait "$java_worker" "$serverd" 2>/dev/null || :
 

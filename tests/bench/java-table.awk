@@ -37,7 +37,8 @@ END {
 	row("Java worker resident, idle / after load", v("memory idle java-worker", "resident_mib") " / " \
 	    v("memory loaded java-worker", "resident_mib") " MiB", "135-147 / 192 MiB")
 	row("runJob call, one at a time, p50 / p95", v("sequential", "call_p50_ms") " / " v("sequential", "call_p95_ms") \
-	    " ms (an instant answer: " v("floor", "call_p50_ms") " / " v("floor", "call_p95_ms") ")", "5.4 / 9.4 ms")
+	    " ms (answered at once: " v("floor", "call_p50_ms") " / " v("floor", "call_p95_ms") "; a synchronous write: " \
+	    v("disk", "sync_ms") ")", "5.4 / 9.4 ms")
 	row("call to the processor's start, p50 / p95", v("sequential", "start_p50_ms") " / " v("sequential", "start_p95_ms") " ms", \
 	    "2.9-8.2 / 6.3-14.3 ms")
 	row("call to SUCCEED seen by a poll every ms, p50 / p95", v("sequential", "visible_p50_ms") " / " \
