@@ -11,7 +11,7 @@
 #   map, cron, burst  as their rows say
 # The floor beside it: the same client against tests/bench/floor.c, which answers at once, whatever it is asked; and the same
 # worker against a server that does nothing but dispatch and take reports (playserver flood).
-# and what a synchronous write costs in the same minute: a runJob call waits for one, a run for three.
+# and what a synchronous write costs in the same minute: a runJob call waits for one, a run for two.
 # STEPS names other steps of BenchMain. Skips (exit 0) without JDK 11, Maven or PowerJob's packages.
 # shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
