@@ -160,12 +160,25 @@ read_over(struct core *c, int64_t now_ms, struct over *o, int max, struct err *e
 }
 
 static int
+set_time(struct core *c, const char *sql, int64_t job_id, struct now now, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, sql, e);
+
+	stmt_i64(s, 1, job_id);
+	stmt_i64(s, 2, now.at_ms);
+	return stmt_run(s, e);
+}
+
+/* A definition from then is in force from now on. */
+#define IN_FORCE "UPDATE job_version SET at_ms = ?2 WHERE job_id = ?1 AND at_ms > ?2"
+
+static int
 enable(struct core *c, const struct over *o, struct now now, struct err *e)
 {
 	const struct version *v = job_version_get(c, o->id, o->version, e);
 	int64_t next;
 
-	if (v == NULL)
+	if (v == NULL || set_time(c, IN_FORCE, o->id, now, e) < 0)
 		return -1;
 	if (!frequent_is(&v->job.spec))
 		next = job_next_after(v->sched, &v->job.spec, now.at_ms);
@@ -215,16 +228,6 @@ read_edited(struct core *c, int64_t now_ms, struct edited *x, int max, struct er
 	return r < 0 ? -1 : n;
 }
 
-static int
-set_time(struct core *c, const char *sql, int64_t job_id, struct now now, struct err *e)
-{
-	struct stmt *s = db_stmt(c->db, sql, e);
-
-	stmt_i64(s, 1, job_id);
-	stmt_i64(s, 2, now.at_ms);
-	return stmt_run(s, e);
-}
-
 /* Its trigger was computed by a clock that was ahead. */
 static int
 count_from_now(struct core *c, const struct edited *x, struct now now, struct err *e)
@@ -233,7 +236,7 @@ count_from_now(struct core *c, const struct edited *x, struct now now, struct er
 	int64_t next;
 
 	if (set_time(c, "UPDATE job SET modified_ms = ?2 WHERE id = ?1", x->id, now, e) < 0 ||
-	    set_time(c, "UPDATE job_version SET at_ms = ?2 WHERE job_id = ?1 AND at_ms > ?2", x->id, now, e) < 0)
+	    set_time(c, IN_FORCE, x->id, now, e) < 0)
 		return -1;
 	if (x->status == JOB_DELETED)
 		return 0;
