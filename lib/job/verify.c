@@ -335,7 +335,7 @@ judge(struct walk *w, const struct verdict *v)
 {
 	char a[STAMP_SIZE], b[STAMP_SIZE];
 	bool whole = v->first_ms > w->cursor;
-	/* The clock was set back behind an edit: a time of the definition before it. */
+	/* The clock was set back behind an edit: a time of the definition before it. A person's retry is of the latest one. */
 	bool ours = v->version >= w->same_from && v->version <= w->version.version;
 	int64_t n = 1;
 
@@ -369,7 +369,8 @@ walk_verdicts(struct walk *w, struct err *e)
 	/* What lies behind the next trigger ran while the clock was ahead; its times are still to come. */
 	int64_t since = w->cursor, upto = w->job->next_trigger_ms != 0 ? w->job->next_trigger_ms : INT64_MAX;
 	struct stmt *s = db_prepare(w->db, "SELECT nominal_ms, nominal_ms, 1, CASE WHEN expected_ms < nominal_ms OR"
-	    " running_times > 1 THEN 0 ELSE coalesce(actual_ms, 0) END, job_version, created_ms, coalesce(finished_ms, 0)"
+	    " running_times > 1 THEN 0 ELSE coalesce(actual_ms, 0) END, CASE WHEN attempt > 1 THEN 0"
+	    " ELSE job_version END, created_ms, coalesce(finished_ms, 0)"
 	    " FROM instance WHERE job_id = ?1 AND nominal_ms > ?2 AND nominal_ms < ?3"
 	    " UNION ALL SELECT first_ms, last_ms, count, 0, job_version, 0, 0 FROM skipped"
 	    " WHERE job_id = ?1 AND last_ms > ?2 AND first_ms < ?3 ORDER BY 1, 2", e);
