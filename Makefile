@@ -161,7 +161,7 @@ torture: all tools
 
 # Thousands of random days of the scheduler; PJ_SIM_DAYS, PJ_SIM_FIRST, PJ_SIM_SEED as in tests/unit/test_sim.c.
 simulate: $(BUILD)/unit/test_sim
-	PJ_SIM_DAYS=$${PJ_SIM_DAYS:-2000} $<
+	scripts/simulate $<
 
 diff-cron: tools
 	BUILD=$(abspath $(BUILD)) sh tests/interop/cron/run $(or $(DIFF_N),100000) $(DIFF_SEED)
@@ -196,7 +196,7 @@ help:
 	@echo 'make lint       gcc and clang warnings, shellcheck, mandoc, layers'
 	@echo 'make bench      the benchmarks, ratios against a raw baseline'
 	@echo 'make torture    kill -9 and full disks, long'
-	@echo 'make simulate   4,000 random days of the scheduler with faults (PJ_SIM_DAYS=N: of each of two kinds)'
+	@echo 'make simulate   4,000 random days of the scheduler with faults, on all processors (PJ_SIM_DAYS=N: of each kind)'
 	@echo 'make interop    the real Java worker and client (JDK and Maven), long'
 	@echo 'make diff-cron  100,000 random cron expressions against cron-utils (JDK and Maven); DIFF_N= DIFF_SEED='
 	@echo 'make diff-zones every time zone of this machine against Java (JDK)'

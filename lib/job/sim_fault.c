@@ -112,7 +112,7 @@ static void
 set_clock(struct sim *s, int64_t by_ms)
 {
 	s->now.at_ms += by_ms;
-	if (s->faults.wild && s->core != NULL && (by_ms > 1000 || by_ms < -1000))
+	if (s->core != NULL && (by_ms > 1000 || by_ms < -1000))
 		core_clock_jumped(s->core, by_ms);
 }
 
