@@ -138,7 +138,7 @@ final class FleetTest {
     }
 
     private void delayAndDaily() throws Exception {
-        long delay = s.save(timed(s.witnessed("delay", "Witness", ExecuteType.STANDALONE), TimeExpressionType.FIXED_DELAY, "500"));
+        long delay = s.save(timed(s.witnessed("delay", "SlowWitness", ExecuteType.STANDALONE), TimeExpressionType.FIXED_DELAY, "500"));
         long daily = s.save(timed(s.witnessed("daily", "Witness", ExecuteType.STANDALONE),
             TimeExpressionType.DAILY_TIME_INTERVAL, "{\"interval\":2,\"startTimeOfDay\":\"00:00:00\","
             + "\"endTimeOfDay\":\"23:59:59\",\"intervalUnit\":\"SECONDS\"}"));

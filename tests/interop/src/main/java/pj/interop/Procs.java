@@ -85,6 +85,16 @@ public final class Procs {
             .stream().filter(l -> l.endsWith(end)).count();
     }
 
+    /** For a delay: its next run waits for the success of the one before, which the tracker of a no-op may lose (see work). */
+    public static final class SlowWitness implements BasicProcessor {
+        @Override
+        public ProcessResult process(TaskContext context) throws Exception {
+            Thread.sleep(400);
+            witness(context, String.valueOf(context.getInstanceId()));
+            return new ProcessResult(true, "written");
+        }
+    }
+
     public static final class Witness implements BasicProcessor {
         @Override
         public ProcessResult process(TaskContext context) throws Exception {
