@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #define ID_EPOCH_MS 1555776000000LL
+#define ID_MS_SHIFT 22
+#define ID_END_MS (ID_EPOCH_MS + (1LL << 41) - 1) /* in 2088: what is made later borrows from the last id given */
 #define ID_SERVER_MAX 16383
 
 struct idgen {

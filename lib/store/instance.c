@@ -161,12 +161,12 @@ instance_max_id(struct db *db, int64_t *out, struct err *e)
 
 /* --- queries ----------------------------------------------------------------------------------------------------- */
 
-/* Ids hold the time that they were made at, or a later one when the clock went back. */
+/* Ids hold the time that they were made at, or a later one when the clock went back; up to where they end. */
 static void
 add_created_after(struct buf *b, int64_t at_ms)
 {
-	if (at_ms > ID_EPOCH_MS)
-		buf_addf(b, " AND id >= %lld", (long long)((at_ms - ID_EPOCH_MS) * (1 << 22)));
+	if (at_ms > ID_EPOCH_MS && at_ms <= ID_END_MS)
+		buf_addf(b, " AND id >= %lld", (long long)((at_ms - ID_EPOCH_MS) << ID_MS_SHIFT));
 }
 
 static int
