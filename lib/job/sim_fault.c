@@ -48,6 +48,47 @@ again(struct sim *s, enum sim_event_kind kind, struct err *e)
 	    1 + (int64_t)sim_draw(s, (uint64_t)(2 * SIM_DAY_MS / rate)), e);
 }
 
+/* --- statements ----------------------------------------------------------------------------------------------- */
+
+static const struct { const char *when, *column; } places[] = {
+	{ "BEFORE INSERT ON main.instance", "id" }, { "BEFORE UPDATE ON main.instance", "id" },
+	{ "BEFORE INSERT ON main.attempt", "instance_id" }, { "BEFORE UPDATE ON main.attempt", "instance_id" },
+	{ "BEFORE UPDATE ON main.job", "id" }, { "BEFORE INSERT ON main.skipped", "first_ms / 1000" },
+};
+#define PLACES (sizeof places / sizeof places[0])
+
+/* The triggers stay, and ask a table: with each that came and went SQLite would prepare every statement anew. */
+static int
+lay_traps(struct sim *s, struct err *e)
+{
+	char sql[320];
+
+	if (db_exec(s->db, "CREATE TEMP TABLE IF NOT EXISTS sim_faulty (place INTEGER, parity INTEGER)", e) < 0)
+		return -1;
+	for (size_t k = 0; k < PLACES; k++) {
+		snprintf(sql, sizeof sql, "CREATE TEMP TRIGGER IF NOT EXISTS sim_fault%zu %s WHEN EXISTS (SELECT 1 FROM temp.sim_faulty"
+		    " WHERE place = %zu AND (NEW.%s + parity) %% 2 = 0) BEGIN SELECT RAISE(ABORT, '" SIM_FAULT " simulated'); END", k,
+		    places[k].when, k, places[k].column);
+		if (db_exec(s->db, sql, e) < 0)
+			return -1;
+	}
+	return db_commit(s->db, e);
+}
+
+/* Some statements of a kind fail, for a turn: which ones hangs on a column and the seed, so that it can be repeated. */
+int
+sim_fault_statement(struct sim *s, bool on, struct err *e)
+{
+	char sql[96] = "DELETE FROM temp.sim_faulty";
+	size_t k;
+
+	if (on) {
+		k = sim_draw(s, PLACES);
+		snprintf(sql, sizeof sql, "INSERT INTO temp.sim_faulty VALUES (%zu, %d)", k, (int)sim_draw(s, 2));
+	}
+	return db_exec(s->db, sql, e) < 0 ? -1 : db_commit(s->db, e);
+}
+
 int
 sim_fault_new(struct sim *s, struct err *e)
 {
@@ -56,29 +97,7 @@ sim_fault_new(struct sim *s, struct err *e)
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
 		if (again(s, kinds[i], e) < 0)
 			return -1;
-	return 0;
-}
-
-/* --- statements ----------------------------------------------------------------------------------------------- */
-
-/* Some statements of a kind fail, for a turn: which ones hangs on a column and the seed, so that it can be repeated. */
-int
-sim_fault_statement(struct sim *s, bool on, struct err *e)
-{
-	static const struct { const char *when, *column; } at[] = {
-		{ "BEFORE INSERT ON main.instance", "id" }, { "BEFORE UPDATE ON main.instance", "id" },
-		{ "BEFORE INSERT ON main.attempt", "instance_id" }, { "BEFORE UPDATE ON main.attempt", "instance_id" },
-		{ "BEFORE UPDATE ON main.job", "id" }, { "BEFORE INSERT ON main.skipped", "first_ms / 1000" },
-	};
-	char sql[256];
-	size_t k;
-
-	if (!on)
-		return db_exec(s->db, "DROP TRIGGER IF EXISTS temp.sim_fault", e) < 0 ? -1 : db_commit(s->db, e);
-	k = sim_draw(s, sizeof at / sizeof at[0]);
-	snprintf(sql, sizeof sql, "CREATE TEMP TRIGGER sim_fault %s WHEN (NEW.%s + %d) %% 2 = 0 BEGIN SELECT RAISE(ABORT, '"
-	    SIM_FAULT " simulated'); END", at[k].when, at[k].column, (int)sim_draw(s, 2));
-	return db_exec(s->db, sql, e) < 0 ? -1 : db_commit(s->db, e);
+	return s->faults.statement > 0 ? lay_traps(s, e) : 0;
 }
 
 /* --- the server, its clock and its store ---------------------------------------------------------------------- */
