@@ -18,8 +18,16 @@ misfire_of(const struct job_spec *s)
 	return strcmp(s->misfire, "none") == 0 ? MISFIRE_NONE : MISFIRE_ALL;
 }
 
+int64_t
+fire_window_ms(const struct job_spec *s)
+{
+	if (misfire_of(s) != MISFIRE_NONE && s->misfire_window_ms == 0)
+		return INT64_MAX;
+	return misfire_of(s) == MISFIRE_NONE || s->misfire_window_ms < FIRE_GRACE_MS ? FIRE_GRACE_MS : s->misfire_window_ms;
+}
+
 struct due {
-	int64_t id, version, app_id, at_ms;
+	int64_t id, version, at_ms;
 };
 
 static int
@@ -174,13 +182,12 @@ judge(struct core *c, struct firing *f, struct now now, struct err *e)
 {
 	const struct job_spec *s = &f->v->job.spec;
 	enum misfire m = misfire_of(s);
-	int64_t window = m == MISFIRE_NONE || (s->misfire_window_ms > 0 && s->misfire_window_ms < FIRE_GRACE_MS) ? FIRE_GRACE_MS :
-	    s->misfire_window_ms;
+	int64_t window = fire_window_ms(s);
 	int rc = 0;
 
 	if (s->deadline_ms > 0)
 		rc = leave_out(c, f, now.at_ms - s->deadline_ms - 1, INT64_MAX, "deadline", now, e);
-	if (rc == 0 && window > 0)
+	if (rc == 0 && window < INT64_MAX)
 		rc = leave_out(c, f, now.at_ms - window - 1, INT64_MAX, "missed", now, e);
 	if (rc == 0 && m == MISFIRE_NONE)
 		rc = leave_out(c, f, now.at_ms, f->n - 1, "missed", now, e);
@@ -214,24 +221,23 @@ fire(struct core *c, const struct due *d, struct now now, struct err *e)
 		return -1;
 	if (f.at_ms != 0) /* all: what is past still goes on in the next turn */
 		return job_set_next(c->db, d->id, f.at_ms, e);
-	log_info("job_over", "job=%" PRId64, d->id);
-	return job_set_over(c->db, d->id, now.at_ms, e);
+	return job_over(c, d->id, now, e);
 }
 
 static int
 read_due(struct core *c, int64_t now_ms, struct due *due, int max, struct err *e)
 {
-	struct stmt *s = db_stmt(c->db, "SELECT id, version, app_id, next_trigger_ms FROM job WHERE status = 1 AND"
+	struct stmt *s = db_stmt(c->db, "SELECT id, version, next_trigger_ms FROM job WHERE status = 1 AND"
 	    " next_trigger_ms IS NOT NULL ORDER BY next_trigger_ms LIMIT ?", e);
 	int n = 0, r;
 
 	stmt_i64(s, 1, max);
-	while ((r = stmt_step(s, e)) == 1 && stmt_col_i64(s, 3) <= now_ms && n < max)
-		due[n++] = (struct due){ .id = stmt_col_i64(s, 0), .version = stmt_col_i64(s, 1), .app_id = stmt_col_i64(s, 2),
-			.at_ms = stmt_col_i64(s, 3) };
+	while ((r = stmt_step(s, e)) == 1 && stmt_col_i64(s, 2) <= now_ms && n < max)
+		due[n++] = (struct due){ .id = stmt_col_i64(s, 0), .version = stmt_col_i64(s, 1),
+			.at_ms = stmt_col_i64(s, 2) };
 	/* Jobs that fired come again: unknown then, asked in the next turn. */
 	if (r >= 0)
-		c->next_trigger_ms = n > 0 ? INT64_MIN : r == 1 ? stmt_col_i64(s, 3) : INT64_MAX;
+		c->next_trigger_ms = n > 0 ? INT64_MIN : r == 1 ? stmt_col_i64(s, 2) : INT64_MAX;
 	stmt_reset(s);
 	return r < 0 ? -1 : n;
 }

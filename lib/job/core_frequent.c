@@ -111,10 +111,9 @@ frequent_stop(struct core *c, const struct job *j, struct now now, struct err *e
 static int
 end_of_life(struct core *c, const struct job *j, struct now now, struct err *e)
 {
-	log_info("job_over", "job=%" PRId64, j->id);
 	if (stop_live(c, j->id, j->app_id, true, now, e) < 0)
 		return -1;
-	return job_set_over(c->db, j->id, now.at_ms, e);
+	return job_over(c, j->id, now, e);
 }
 
 static int
@@ -148,39 +147,31 @@ frequent_fire(struct core *c, const struct version *v, struct now now, struct er
 	return r < 0 ? -1 : job_set_next(c->db, j.id, end, e);
 }
 
-/* The job's row as it is now, not as it was when the instance was made. */
-static int
-read_enabled(struct core *c, int64_t job_id, bool *enabled, struct err *e)
-{
-	struct stmt *s = db_stmt(c->db, "SELECT 1 FROM job j JOIN job_version v ON v.job_id = j.id AND v.version = j.version"
-	    " WHERE j.id = ? AND j.status = 1 AND v.time_type IN (3, 4)", e);
-	int r;
-
-	stmt_i64(s, 1, job_id);
-	r = stmt_step(s, e);
-	stmt_reset(s);
-	*enabled = r == 1;
-	return r < 0 ? -1 : 0;
-}
-
 int
 frequent_ended(struct core *c, const struct instance *i, struct now now, struct err *e)
 {
 	struct err why = ERR_INIT;
-	/* What has a nominal time is no launch: its version need not be read. */
-	const struct version *v = i->nominal_ms != NO_MS ? NULL : job_version_get(c, i->job_id, i->job_version, &why);
-	bool enabled, lost = i->status == INSTANCE_FAILED && i->result != NULL && strcmp(i->result, TEXT_SILENT) == 0;
+	const struct version *v;
+	int64_t version, trigger;
+	bool lost = i->status == INSTANCE_FAILED && i->result != NULL && strcmp(i->result, TEXT_SILENT) == 0;
 	int64_t at = lost ? now.at_ms : now.at_ms + RELAUNCH_MS;
 
-	if (i->nominal_ms != NO_MS)
+	if (i->nominal_ms != NO_MS) /* no launch: its version need not be read */
 		return 0;
+	v = job_version_get(c, i->job_id, i->job_version, &why);
 	if (v == NULL)
 		return why.code == ERR_NOTFOUND ? 0 : err_set(e, why.code, "%s", why.msg);
 	if (!frequent_is(&v->job.spec))
 		return 0;
-	if (read_enabled(c, i->job_id, &enabled, e) < 0)
+	/* The job as it is now, not as it was when the instance was made. */
+	if (job_enabled(c, i->job_id, &version, &trigger, e) < 0)
 		return -1;
-	if (!enabled)
+	if (version == 0)
+		return 0;
+	v = job_version_get(c, i->job_id, version, e);
+	if (v == NULL)
+		return -1;
+	if (!frequent_is(&v->job.spec))
 		return 0;
 	if (at < c->next_trigger_ms)
 		c->next_trigger_ms = at;

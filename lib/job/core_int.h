@@ -185,6 +185,10 @@ int check_spec(const struct job_spec *s, struct err *e);
 /* Its schedule, and the first nominal time after now; 0: it never fires by itself. */
 int check_time(struct core *c, const struct job_spec *s, struct now now, int64_t *next, struct err *e);
 
+int job_over(struct core *c, int64_t job_id, struct now now, struct err *e); /* no time of it comes any more: disabled */
+/* The version of an enabled job, and its trigger (0 none); *version 0: it is not enabled. */
+int job_enabled(struct core *c, int64_t job_id, int64_t *version, int64_t *next_ms, struct err *e);
+
 /* core_skip.c */
 /* `count` occurrences that follow each other, and did not run: one range. Those of them that have their verdict from when
  * the clock was ahead keep it. */
@@ -198,6 +202,8 @@ int skip_due(struct core *c, const struct job *j, const char *reason, struct now
 /* core_fire.c */
 #define CLOCK_FLOOR_MS 1577836800000LL /* 2020-01-01: before that there was no pj, the clock is not set */
 #define FIRE_GRACE_MS 10000 /* so late is not late: the server was busy, not away */
+/* What is later than this is a misfire that does not run; INT64_MAX: it runs however late. */
+int64_t fire_window_ms(const struct job_spec *s);
 /* The occurrence of at_ms becomes an instance, unless it is one already. */
 int fire_insert(struct core *c, const struct version *v, int64_t at_ms, struct now now, struct err *e);
 int fire_due(struct core *c, struct now now, struct core_wake *wake, struct err *e);

@@ -42,10 +42,8 @@ static int
 set_trigger(struct core *c, int64_t job_id, int64_t next_ms, int64_t end_ms, struct now now, struct err *e)
 {
 	c->wrote = true;
-	if (next_ms != 0 && next_ms > end_ms) {
-		log_info("job_over", "job=%" PRId64, job_id);
-		return job_set_over(c->db, job_id, now.at_ms, e);
-	}
+	if (next_ms != 0 && next_ms > end_ms)
+		return job_over(c, job_id, now, e);
 	if (next_ms != 0 && next_ms < c->next_trigger_ms)
 		c->next_trigger_ms = next_ms;
 	return job_set_next(c->db, job_id, next_ms, e);
@@ -70,13 +68,9 @@ last_end(struct core *c, int64_t job_id, int64_t *out, struct err *e)
 static const char *
 too_late(const struct job_spec *s, int64_t late_ms)
 {
-	bool none = s->misfire != NULL && strcmp(s->misfire, "none") == 0;
-
 	if (s->deadline_ms > 0 && late_ms > s->deadline_ms)
 		return "deadline";
-	if (late_ms > FIRE_GRACE_MS && (none || (s->misfire_window_ms > 0 && late_ms > s->misfire_window_ms)))
-		return "missed";
-	return NULL;
+	return late_ms > fire_window_ms(s) ? "missed" : NULL;
 }
 
 int
@@ -102,20 +96,6 @@ delay_fire(struct core *c, const struct version *v, int64_t at_ms, struct now no
 	return set_trigger(c, id, busy ? 0 : now.at_ms + step, over, now, e);
 }
 
-/* Its version now, if it is enabled and waits for the end of a run; 0 if not. */
-static int
-read_waiting(struct core *c, int64_t job_id, int64_t *version, struct err *e)
-{
-	struct stmt *s = db_stmt(c->db, "SELECT version FROM job WHERE id = ? AND status = 1 AND next_trigger_ms IS NULL", e);
-	int r;
-
-	stmt_i64(s, 1, job_id);
-	r = stmt_step(s, e);
-	*version = r == 1 ? stmt_col_i64(s, 0) : 0;
-	stmt_reset(s);
-	return r < 0 ? -1 : 0;
-}
-
 static bool
 is_delay(const struct version *v)
 {
@@ -127,7 +107,7 @@ delay_ended(struct core *c, const struct instance *i, struct now now, struct err
 {
 	struct err why = ERR_INIT;
 	const struct version *v;
-	int64_t version, next;
+	int64_t version, trigger, next;
 
 	if (i->nominal_ms == NO_MS || !i->lone) /* fire_insert makes all of a delay lone */
 		return 0;
@@ -136,9 +116,9 @@ delay_ended(struct core *c, const struct instance *i, struct now now, struct err
 		return why.code == ERR_NOTFOUND ? 0 : err_set(e, why.code, "%s", why.msg);
 	if (!is_delay(v))
 		return 0;
-	if (read_waiting(c, i->job_id, &version, e) < 0)
+	if (job_enabled(c, i->job_id, &version, &trigger, e) < 0)
 		return -1;
-	if (version == 0)
+	if (version == 0 || trigger != 0)
 		return 0;
 	v = job_version_get(c, i->job_id, version, e);
 	if (v == NULL)

@@ -109,6 +109,27 @@ job_next_after(const struct sched *s, const struct job_spec *spec, int64_t after
 	return at == SCHED_NEVER ? 0 : at;
 }
 
+int
+job_over(struct core *c, int64_t job_id, struct now now, struct err *e)
+{
+	log_info("job_over", "job=%" PRId64, job_id);
+	return job_set_over(c->db, job_id, now.at_ms, e);
+}
+
+int
+job_enabled(struct core *c, int64_t job_id, int64_t *version, int64_t *next_ms, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "SELECT version, coalesce(next_trigger_ms, 0) FROM job WHERE id = ? AND status = 1", e);
+	int r;
+
+	stmt_i64(s, 1, job_id);
+	r = stmt_step(s, e);
+	*version = r == 1 ? stmt_col_i64(s, 0) : 0;
+	*next_ms = r == 1 ? stmt_col_i64(s, 1) : 0;
+	stmt_reset(s);
+	return r < 0 ? -1 : 0;
+}
+
 /* --- what people do with jobs ------------------------------------------------------------------------------------ */
 
 static int

@@ -147,27 +147,14 @@ on_lost(struct core *c, const struct instance *i, char out[8], struct err *e)
 	return 0;
 }
 
-/* A job that was switched off since is not run again by itself. */
-static int
-is_enabled(struct core *c, int64_t job_id, bool *out, struct err *e)
-{
-	struct stmt *s = db_stmt(c->db, "SELECT 1 FROM job WHERE id = ? AND status = 1", e);
-	int r;
-
-	stmt_i64(s, 1, job_id);
-	r = stmt_step(s, e);
-	stmt_reset(s);
-	*out = r == 1;
-	return r < 0 ? -1 : 0;
-}
-
 /* It may have run, and may run still. */
 int
 move_lost(struct core *c, struct instance *i, struct attempt *a, const char *why, bool silent, struct now now,
     struct err *e)
 {
 	struct live *l = live_find(c, i->id);
-	bool never_started = silent && i->status == INSTANCE_SENT, enabled;
+	bool never_started = silent && i->status == INSTANCE_SENT;
+	int64_t enabled, next; /* its version: a job that was switched off since is not run again by itself */
 	char policy[8];
 
 	if (state_is_finished(i->status))
@@ -186,9 +173,9 @@ move_lost(struct core *c, struct instance *i, struct attempt *a, const char *why
 	}
 	if (move_end_attempt(c, a, ATTEMPT_LOST, why, now, e) < 0)
 		return -1;
-	if (is_enabled(c, i->job_id, &enabled, e) < 0)
+	if (job_enabled(c, i->job_id, &enabled, &next, e) < 0)
 		return -1;
-	if (strcmp(policy, "fail") == 0 || (!never_started && (i->retries_left <= 0 || !enabled)))
+	if (strcmp(policy, "fail") == 0 || (!never_started && (i->retries_left <= 0 || enabled == 0)))
 		return move_finish(c, i, INSTANCE_FAILED, why, now, e);
 	if (!never_started)
 		i->retries_left--;
