@@ -56,7 +56,8 @@ struct queue { /* the waiting instances of an app, in order of (due, id) */
 	int64_t due_ms, id;     /* looked at up to here */
 	int64_t next_due_ms;    /* what lies behind is not due before; INT64_MIN unknown */
 	bool closed;            /* no worker of the app has room */
-	int64_t retry_at;       /* closed or blocked: look from the start again (core's monotonic time) */
+	bool bell;              /* there may be room: from the start again, when it is closed or at its end */
+	int64_t retry_at;       /* closed or blocked: a bell of its own (core's monotonic time) */
 	int64_t blocked[BLOCKED_MAX]; /* jobs whose own workers have no room */
 	int n_blocked;
 };
@@ -214,6 +215,10 @@ extern const char *const overlap_names[];
 enum overlap overlap_of(const struct job_spec *spec);
 /* Is an instance of the job not at its end? 1, 0, -1. */
 int overlap_busy(struct core *c, int64_t job_id, struct now now, struct err *e);
+/* One of the job is not under way any more: the next one that is parked is looked at again. */
+int overlap_left(struct core *c, int64_t app_id, int64_t job_id, struct err *e);
+/* It waits until overlap_left. Needs something that will leave: an instance under way, or one that waits and is not parked. */
+int overlap_park(struct core *c, int64_t instance_id, struct err *e);
 /* May a waiting instance start now? 1; 0 not yet; 2 it was canceled, as a newer one replaces it; -1. */
 int overlap_enter(struct core *c, struct instance *i, const struct job_spec *spec, struct now now, struct err *e);
 

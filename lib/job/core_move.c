@@ -45,20 +45,36 @@ move_get(struct core *c, int64_t instance_id, struct instance *i, struct attempt
 	return 0;
 }
 
+static bool
+is_under_way(enum instance_status s)
+{
+	return s == INSTANCE_SENT || s == INSTANCE_RUNNING;
+}
+
+/* Does the move make room for another one of the job? One that is to be tried again keeps its turn. */
+static bool
+leaves(const struct instance *i, enum instance_status to)
+{
+	if (is_under_way(i->status))
+		return state_is_finished(to) || (to == INSTANCE_WAITING && !i->lone);
+	return i->status == INSTANCE_WAITING && i->lone && !i->parked && state_is_finished(to);
+}
+
 /* A new one gets its row here: ERR_CONFLICT when (job, nominal) is there. */
 int
 move_instance(struct core *c, struct instance *i, enum instance_status to, struct now now, struct err *e)
 {
 	struct action changed = { .kind = ACTION_CHANGED, .instance_id = i->id, .attempt = i->attempt };
-	bool is_new = i->is_new;
+	bool is_new = i->is_new, left = leaves(i, to);
 
 	if (!state_may_move(i->status, to))
 		return err_set(e, ERR_INTERNAL, "instance %" PRId64 " cannot go from %s to %s", i->id, state_name(i->status),
 		    state_name(to));
 	i->status = to;
 	i->modified_ms = now.at_ms;
-	i->is_new = false;
-	if ((is_new ? instance_insert(c->db, i, e) : instance_update(c->db, i, e)) < 0)
+	i->is_new = i->parked = false;
+	if ((is_new ? instance_insert(c->db, i, e) : instance_update(c->db, i, e)) < 0 ||
+	    (left && overlap_left(c, i->app_id, i->job_id, e) < 0))
 		return -1;
 	return core_push(c, &changed, e);
 }

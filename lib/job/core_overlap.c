@@ -116,6 +116,40 @@ replace(struct core *c, struct instance *i, struct now now, struct err *e)
 	return newer == 0;
 }
 
+/* Rows that are parked are in nobody's way, however many: the queue goes past them, and each end takes one of them out. One
+ * that had an attempt is not parked: those behind it go by what it does. */
+int
+overlap_park(struct core *c, int64_t instance_id, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "UPDATE instance SET parked = 1 WHERE id = ?", e);
+
+	stmt_i64(s, 1, instance_id);
+	c->wrote = true;
+	return stmt_run(s, e);
+}
+
+int
+overlap_left(struct core *c, int64_t app_id, int64_t job_id, struct err *e)
+{
+	struct stmt *s = db_stmt(c->db, "SELECT id, due_ms FROM instance INDEXED BY instance_parked WHERE job_id = ? AND"
+	    " parked = 1 ORDER BY due_ms, id LIMIT 1", e);
+	int64_t id = 0, due_ms = 0;
+	int r;
+
+	stmt_i64(s, 1, job_id);
+	r = stmt_step(s, e);
+	if (r == 1) {
+		id = stmt_col_i64(s, 0);
+		due_ms = stmt_col_i64(s, 1);
+	}
+	stmt_reset(s);
+	if (r != 1)
+		return r;
+	s = db_stmt(c->db, "UPDATE instance SET parked = NULL WHERE id = ?", e);
+	stmt_i64(s, 1, id);
+	return stmt_run(s, e) < 0 ? -1 : queue_note(c, app_id, due_ms, id, e);
+}
+
 int
 overlap_enter(struct core *c, struct instance *i, const struct job_spec *spec, struct now now, struct err *e)
 {

@@ -1,7 +1,8 @@
 /* Waiting instances: each app's are looked through in order of their due time, a batch a turn, and dispatched.
  *
  * The rows are the queue. In memory is how far it was looked through (a cursor), so that a thousand instances that wait
- * for room do not cost a thousand looks a turn: behind the cursor is nothing to do until a bell (room came) or WAIT_MS. */
+ * for room do not cost a thousand looks a turn: behind the cursor is nothing to do until a bell (room came) or WAIT_MS. A
+ * bell waits for the end of the queue, so that what is last in it has its turn however often there is a bell. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ rewind_queue(struct queue *q)
 {
 	q->due_ms = q->next_due_ms = INT64_MIN;
 	q->id = 0;
-	q->closed = false;
+	q->closed = q->bell = false;
 	q->n_blocked = 0;
 	q->retry_at = INT64_MAX;
 }
@@ -84,7 +85,7 @@ queue_bell(struct core *c, int64_t app_id)
 {
 	for (int i = 0; i < c->n_queues; i++)
 		if (c->queues[i].app_id == app_id && (c->queues[i].closed || c->queues[i].n_blocked > 0))
-			rewind_queue(&c->queues[i]);
+			c->queues[i].bell = true;
 }
 
 int
@@ -222,6 +223,10 @@ dispatch_row(struct core *c, const struct row *r, struct now now, enum dispatch 
 		return -1;
 	*out = DISPATCH_DONE; /* it may have been replaced by one of the rows before */
 	rc = i.status == INSTANCE_WAITING ? dispatch(c, &i, r->deleted, now, out, &why) : 0;
+	if (rc == 0 && *out == DISPATCH_BLOCKED && i.lone && i.attempt == 0) {
+		*out = DISPATCH_DONE;
+		rc = overlap_park(c, i.id, &why);
+	}
 	if (rc < 0)
 		err_set(e, why.code, "%s", why.msg);
 	instance_fini(&i);
@@ -262,7 +267,8 @@ static int
 read_rows(struct core *c, struct queue *q, int64_t now_ms, struct row *rows, int max, struct err *e)
 {
 	struct stmt *s = db_stmt(c->db, "SELECT i.id, i.job_id, i.due_ms, j.status, i.attempt FROM instance i"
-	    " LEFT JOIN job j ON j.id = i.job_id WHERE i.app_id = ?1 AND i.status = 1 AND (i.due_ms, i.id) > (?2, ?3)"
+	    " LEFT JOIN job j ON j.id = i.job_id WHERE i.app_id = ?1 AND i.status = 1 AND i.parked IS NULL AND"
+	    " (i.due_ms, i.id) > (?2, ?3)"
 	    " ORDER BY i.due_ms, i.id LIMIT ?4", e);
 	int n = 0, r;
 
@@ -336,7 +342,7 @@ queue_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e
 		/* Starting with another queue each turn: a full batch of one app does not starve the next. */
 		struct queue *q = &c->queues[(c->turn_queue + k) % c->n_queues];
 
-		if (mono >= q->retry_at)
+		if ((q->bell || mono >= q->retry_at) && (q->closed || q->next_due_ms > now.at_ms))
 			rewind_queue(q);
 		if (!q->closed && q->next_due_ms <= now.at_ms && left > 0) {
 			n = run_queue(c, q, now, rows, left, e);
@@ -346,6 +352,8 @@ queue_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e
 			}
 			left -= n;
 		}
+		if (q->bell) /* at the end, or closed, in this tick */
+			wake->at_ms = now.at_ms;
 		if (!q->closed && q->next_due_ms < wake->at_ms)
 			wake->at_ms = q->next_due_ms;
 		if (q->retry_at != INT64_MAX && q->retry_at + c->shift_ms < wake->mono_ms)

@@ -147,6 +147,9 @@ static const struct rule { const char *what, *sql; } rules[] = {
 	{ "skipped ranges overlap",
 	    "SELECT a.job_id FROM skipped a JOIN skipped b ON a.job_id = b.job_id AND a.id < b.id AND"
 	    " a.job_version = b.job_version AND a.first_ms <= b.last_ms AND b.first_ms <= a.last_ms" },
+	{ "parked, and waits for nothing", "SELECT id FROM instance i WHERE parked = 1 AND (status <> 1 OR NOT EXISTS (SELECT 1"
+	    " FROM instance o WHERE o.job_id = i.job_id AND (o.status IN (2, 3) OR (o.status = 1 AND o.lone = 1 AND o.parked IS"
+	    " NULL))))" },
 	{ "a skipped range with a wrong count", "SELECT job_id FROM skipped WHERE count < 1 OR last_ms < first_ms OR"
 	    " (count = 1) <> (first_ms = last_ms)" },
 };

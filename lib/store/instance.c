@@ -8,7 +8,7 @@
 
 #define COLUMNS "id, app_id, job_id, job_version, nominal_ms, status, due_ms, attempt, running_times, retries_left, worker, " \
 	"job_params, instance_params, expected_ms, actual_ms, finished_ms, stop_ms, result, exit_code, signal, log_length, " \
-	"wf_instance_id, created_ms, modified_ms, lone"
+	"wf_instance_id, created_ms, modified_ms, lone, parked"
 
 static int
 copy_text(char **out, const char *text)
@@ -60,6 +60,7 @@ from_row(struct stmt *s, struct instance *out, struct err *e)
 	out->created_ms = stmt_col_i64(s, 22);
 	out->modified_ms = stmt_col_i64(s, 23);
 	out->lone = stmt_col_i64_or(s, 24, 0) != 0;
+	out->parked = stmt_col_i64_or(s, 25, 0) != 0;
 	if (copy_text(&out->worker, stmt_col_text(s, 10)) < 0 || copy_text(&out->job_params, stmt_col_text(s, 11)) < 0 ||
 	    copy_text(&out->instance_params, stmt_col_text(s, 12)) < 0 || copy_text(&out->result, stmt_col_text(s, 17)) < 0) {
 		instance_fini(out);
@@ -68,7 +69,7 @@ from_row(struct stmt *s, struct instance *out, struct err *e)
 	return 0;
 }
 
-/* What changes in an instance's life: ?2 to ?16. */
+/* What changes in an instance's life: ?2 to ?18. */
 static void
 bind_changing(struct stmt *s, const struct instance *i)
 {
@@ -89,6 +90,7 @@ bind_changing(struct stmt *s, const struct instance *i)
 	stmt_i64_or_null(s, 15, i->signal, 0);
 	stmt_i64_or_null(s, 16, i->log_length, -1);
 	stmt_i64(s, 17, i->modified_ms);
+	stmt_i64_or_null(s, 18, i->parked, 0);
 }
 
 int
@@ -96,21 +98,21 @@ instance_insert(struct db *db, const struct instance *i, struct err *e)
 {
 	struct stmt *s = db_stmt(db, "INSERT INTO instance(id, job_version, status, due_ms, attempt, running_times,"
 	    " retries_left, worker, expected_ms, actual_ms, finished_ms, stop_ms, result, exit_code, signal, log_length,"
-	    " modified_ms, app_id, job_id, nominal_ms, job_params, instance_params, wf_instance_id, created_ms, deadline_ms,"
-	    " lone)"
+	    " modified_ms, parked, app_id, job_id, nominal_ms, job_params, instance_params, wf_instance_id, created_ms,"
+	    " deadline_ms, lone)"
 	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,"
-	    " ?23, ?24, ?25, ?26)", e);
+	    " ?23, ?24, ?25, ?26, ?27)", e);
 
 	bind_changing(s, i);
-	stmt_i64(s, 18, i->app_id);
-	stmt_i64(s, 19, i->job_id);
-	stmt_i64_or_null(s, 20, i->nominal_ms, NO_MS);
-	stmt_text(s, 21, i->job_params);
-	stmt_text(s, 22, i->instance_params);
-	stmt_i64_or_null(s, 23, i->wf_instance_id, 0);
-	stmt_i64(s, 24, i->created_ms);
-	stmt_i64_or_null(s, 25, i->deadline_ms, NO_MS);
-	stmt_i64_or_null(s, 26, i->lone, 0);
+	stmt_i64(s, 19, i->app_id);
+	stmt_i64(s, 20, i->job_id);
+	stmt_i64_or_null(s, 21, i->nominal_ms, NO_MS);
+	stmt_text(s, 22, i->job_params);
+	stmt_text(s, 23, i->instance_params);
+	stmt_i64_or_null(s, 24, i->wf_instance_id, 0);
+	stmt_i64(s, 25, i->created_ms);
+	stmt_i64_or_null(s, 26, i->deadline_ms, NO_MS);
+	stmt_i64_or_null(s, 27, i->lone, 0);
 	return stmt_run(s, e);
 }
 
@@ -120,7 +122,7 @@ instance_update(struct db *db, const struct instance *i, struct err *e)
 	/* What never changes is left out: its indexes are then not touched. */
 	struct stmt *s = db_stmt(db, "UPDATE instance SET job_version = ?2, status = ?3, due_ms = ?4, attempt = ?5,"
 	    " running_times = ?6, retries_left = ?7, worker = ?8, expected_ms = ?9, actual_ms = ?10, finished_ms = ?11,"
-	    " stop_ms = ?12, result = ?13, exit_code = ?14, signal = ?15, log_length = ?16, modified_ms = ?17"
+	    " stop_ms = ?12, result = ?13, exit_code = ?14, signal = ?15, log_length = ?16, modified_ms = ?17, parked = ?18"
 	    " WHERE id = ?1", e);
 
 	bind_changing(s, i);

@@ -46,6 +46,7 @@ struct instance {
 	int64_t wf_instance_id;
 	int64_t deadline_ms; /* as instance_insert is given it; not read back */
 	bool lone;           /* others of its job have to look at it: see overlap, FIXED_DELAY */
+	bool parked;         /* waiting for another one of its job, whose end brings it back */
 	int64_t created_ms, modified_ms;
 	bool is_new; /* the core's: it has no row yet */
 };

@@ -306,6 +306,118 @@ overlap_replace(void **state)
 	rig_close(&r);
 }
 
+/* More wait for the first one's end than a tick looks at, and in every tick something else ends. */
+static void
+a_long_queue_holds_up_nobody(void **state)
+{
+	struct rig r;
+	struct job_spec s = rig_spec("queue", TIME_API, NULL);
+	int64_t queued, other, first, id;
+
+	rig_open(&r, NULL);
+	rig_beat(&r, PJ, true, false);
+	word(&s.overlap, "queue");
+	queued = rig_save(&r, 0, s, true);
+	other = rig_save(&r, 0, rig_spec("other", TIME_API, NULL), true);
+	first = rig_start(&r, queued);
+	rig_tick(&r);
+	rig_expect(&r, ACTION_RUN, first, 1, PJ);
+	for (int i = 0; i < 5 * r.conf.batch; i++)
+		rig_start(&r, queued);
+	for (int i = 0; i < 20; i++) {
+		id = rig_start(&r, other);
+		rig_pass(&r, 100);
+		rig_beat(&r, PJ, true, false);
+		rig_tick(&r);
+		rig_succeed_all(&r);
+	}
+	assert_in_range(rig_sql(&r, "SELECT count(*) FROM instance WHERE job_id = 2 AND status = 5"), 13, 20);
+	rig_tick(&r);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_get(&r, id).status, INSTANCE_SUCCEED);
+	assert_true(r.wake.mono_ms > r.now.mono_ms + 10 * SEC); /* nobody asks again and again */
+	rig_say(&r, first, INSTANCE_SUCCEED, true, 1, "ok");
+	rig_tick(&r);
+	assert_int_equal(r.n_act, 1); /* its end brings the next one, and only that */
+	rig_close(&r);
+}
+
+/* The same where its own worker has no room. */
+static void
+a_long_wait_for_a_worker_holds_up_nobody(void **state)
+{
+	struct rig r;
+	struct job_spec s = rig_spec("of its own", TIME_API, NULL);
+	int64_t own, other;
+
+	rig_open(&r, NULL);
+	s.designated_workers = strdup(PJ2);
+	own = rig_save(&r, 0, s, true);
+	other = rig_save(&r, 0, rig_spec("other", TIME_API, NULL), true);
+	for (int i = 0; i < 5 * r.conf.batch; i++)
+		rig_start(&r, own);
+	for (int i = 0; i < 20; i++) {
+		rig_start(&r, other);
+		rig_pass(&r, 10);
+		rig_beat(&r, PJ2, true, true);
+		rig_beat(&r, PJ, true, false);
+		rig_tick(&r);
+		rig_succeed_all(&r);
+	}
+	assert_in_range(rig_sql(&r, "SELECT count(*) FROM instance WHERE job_id = 2 AND status = 5"), 12, 20);
+	rig_beat(&r, PJ2, true, false);
+	rig_run_until(&r, r.now.at_ms + 3 * SEC, true);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 1"), 0);
+	rig_close(&r);
+}
+
+/* Those that wait, and what they wait for is taken away from behind them or before them, or the server is. */
+static void
+a_queue_goes_on(void **state)
+{
+	struct rig r;
+	int64_t running, next;
+
+	overlapping(&r, "queue");
+	running = r.act[0].instance_id;
+	for (int i = 2; i <= 6; i++) {
+		rig_run_until(&r, T0 + i * MIN + 1, false);
+		hear(&r, running);
+	}
+	rig_restart(&r);
+	rig_beat(&r, PJ, true, false);
+	hear(&r, running);
+	next = rig_sql(&r, "SELECT min(id) FROM instance WHERE status = 1");
+	assert_int_equal(EVENT(&r, core_instance_cancel(r.core, r.now, r.app, next, &r.e)), 0);
+	rig_tick(&r);
+	assert_int_equal(r.n_act, 0);
+	rig_say(&r, running, INSTANCE_SUCCEED, true, 1, "ok");
+	/* The next one has its turn; before it is dispatched, somebody cancels it. */
+	next = rig_sql(&r, "SELECT min(id) FROM instance WHERE status = 1");
+	assert_int_equal(EVENT(&r, core_instance_cancel(r.core, r.now, r.app, next, &r.e)), 0);
+	rig_tick(&r);
+	assert_int_equal(r.n_act, 1);
+	running = r.act[0].instance_id;
+	assert_int_equal(rig_get(&r, running).nominal_ms, T0 + 4 * MIN);
+	rig_forget(&r);
+	/* It never started: the same one again, and not the one behind it. */
+	rig_answer(&r, ACTION_RUN, running, 1, MESSAGE_NOT_STARTED);
+	rig_run_until(&r, r.now.at_ms + 3 * SEC, false);
+	rig_expect(&r, ACTION_RUN, running, 2, PJ);
+	/* Its canceled forerunner is wanted after all: behind what runs. */
+	assert_int_equal(EVENT(&r, core_instance_retry(r.core, r.now, r.app, next, &r.e)), 0);
+	rig_tick(&r);
+	assert_int_equal(r.n_act, 0);
+	rig_answer(&r, ACTION_RUN, running, 2, MESSAGE_ACCEPTED);
+	rig_run_until(&r, r.now.at_ms + 3 * MIN, true);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 1"), 3 + 3); /* all wait for the one */
+	rig_say(&r, running, INSTANCE_SUCCEED, true, 2, "ok");
+	rig_run_until(&r, r.now.at_ms + MIN - 1, true);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status <> 5 AND status <> 9"), 0);
+	each_minute_once(&r);
+	rig_close(&r);
+}
+
 /* --- deadline, jitter -------------------------------------------------------------------------------------------- */
 
 static void
@@ -954,6 +1066,8 @@ main(void)
 		cmocka_unit_test(misfire_policies), cmocka_unit_test(none_leaves_out_what_is_late), cmocka_unit_test(all_at_a_rate),
 		cmocka_unit_test(disabled_is_no_misfire), cmocka_unit_test(overlap_skip), cmocka_unit_test(overlap_queue),
 		cmocka_unit_test(overlap_queue_waits_for_a_retry), cmocka_unit_test(overlap_replace),
+		cmocka_unit_test(a_long_queue_holds_up_nobody), cmocka_unit_test(a_long_wait_for_a_worker_holds_up_nobody),
+		 cmocka_unit_test(a_queue_goes_on),
 		cmocka_unit_test(deadline_when_late), cmocka_unit_test(deadline_while_waiting), cmocka_unit_test(jitter_is_stable),
 		cmocka_unit_test(refused), cmocka_unit_test(clock_set_there_and_back), cmocka_unit_test(clock_set_back_and_there),
 		cmocka_unit_test(over_is_not_for_ever), cmocka_unit_test(made_while_ahead), cmocka_unit_test(overlap_is_planned_anew),
