@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "job/core_int.h"
@@ -29,10 +30,31 @@ raise_one(struct core *c, const struct instance *i, const char *kind, int64_t so
 	return r;
 }
 
+/* The result is PowerJob's text, which its clients know; a person wants to know what the workers lack. */
+static int
+put_no_worker(struct core *c, const struct instance *i, struct now now, struct buf *text, struct err *e)
+{
+	const struct version *v = job_version_get(c, i->job_id, i->job_version, e);
+
+	if (v == NULL)
+		return -1;
+	buf_adds(text, TEXT_NO_WORKER ": ");
+	workers_explain(c->workers, i->app_id, &v->job.spec, now, text);
+	return 0;
+}
+
 int
 alarm_failed(struct core *c, const struct instance *i, struct now now, struct err *e)
 {
-	return raise_one(c, i, "failed", now.at_ms, i->result, now, e);
+	bool no_worker = i->result != NULL && strcmp(i->result, TEXT_NO_WORKER) == 0 && i->worker != NULL &&
+	    strcmp(i->worker, "N/A") == 0;
+	struct buf text = BUF_INIT;
+	int r = no_worker ? put_no_worker(c, i, now, &text, e) : 0;
+
+	if (r == 0)
+		r = raise_one(c, i, "failed", now.at_ms, no_worker && buf_ok(&text) ? buf_str(&text) : i->result, now, e);
+	buf_fini(&text);
+	return r;
 }
 
 int

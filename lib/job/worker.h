@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "store/job.h"
@@ -74,5 +75,7 @@ bool workers_needs_java(const struct job_spec *spec);
 enum choice workers_choose_any(struct workers *w, int64_t app_id, struct now now); /* without a job's filters: is any? */
 enum choice workers_choose(struct workers *w, int64_t app_id, const struct job_spec *spec, struct now now, uint64_t random,
     struct worker **chosen, struct worker ***all, int *n_all);
+/* Appends for people what becomes of the app's workers in that choice, with numbers: "of 3 workers: 2 not among ...". */
+void workers_explain(struct workers *w, int64_t app_id, const struct job_spec *spec, struct now now, struct buf *out);
 
 #endif

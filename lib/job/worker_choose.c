@@ -7,7 +7,6 @@
 #include "time/sched.h"
 
 #define AHEAD 12    /* workers: fetched before they are looked at */
-#define NAMED_MAX 32
 
 /* --- filters (behaviour.md 1.7) ---------------------------------------------------------------------------------- */
 
@@ -45,14 +44,16 @@ listed(const char *list, const struct worker *x)
 	return in_list(list, x->tag) || in_list(list, x->address);
 }
 
-static bool
-has_resources(const struct job_spec *spec, const struct worker_metrics *m)
+enum worker_lack
+workers_lacks(const struct job_spec *spec, const struct worker_metrics *m)
 {
-	if (m->mem_max_gb - m->mem_used_gb < spec->min_memory_gb || m->disk_total_gb - m->disk_used_gb < spec->min_disk_gb)
-		return false;
+	if (m->mem_max_gb - m->mem_used_gb < spec->min_memory_gb)
+		return LACKS_MEMORY;
+	if (m->disk_total_gb - m->disk_used_gb < spec->min_disk_gb)
+		return LACKS_DISK;
 	if (m->cpu_load <= 0 || spec->min_cpu_cores <= 0)
-		return true;
-	return spec->min_cpu_cores < (double)m->cpu_processors - m->cpu_load;
+		return LACKS_NOTHING;
+	return spec->min_cpu_cores < (double)m->cpu_processors - m->cpu_load ? LACKS_NOTHING : LACKS_CPU;
 }
 
 bool
@@ -136,19 +137,10 @@ workers_needs_java(const struct job_spec *spec)
 	return (spec->time_type == TIME_FIXED_RATE || spec->time_type == TIME_FIXED_DELAY) && !workers_runs_command(spec);
 }
 
-/* The workers that a designated list names by address: looked up, instead of comparing every worker's. Other elements
- * are tags. */
-struct named {
-	const char *list;            /* NULL: any worker will do */
-	const struct worker *x[NAMED_MAX];
-	int n;
-	bool more;                   /* too many to be looked up */
-};
-
-static void
-look_up(struct workers *w, int64_t app_id, const char *list, struct named *out)
+void
+workers_look_up(struct workers *w, int64_t app_id, const char *list, struct worker_named *out)
 {
-	*out = (struct named){ .list = is_blank(list) ? NULL : list };
+	*out = (struct worker_named){ .list = is_blank(list) ? NULL : list };
 	for (const char *p = out->list; p != NULL && *p != '\0';) {
 		size_t n = strcspn(p, ","), from = strspn(p, " \t\r\n"), to = n;
 		char address[WORKER_TEXT_MAX + 1];
@@ -160,7 +152,7 @@ look_up(struct workers *w, int64_t app_id, const char *list, struct named *out)
 			memcpy(address, p + from, to - from);
 			address[to - from] = '\0';
 			x = workers_find(w, app_id, address);
-			if (x != NULL && out->n < NAMED_MAX)
+			if (x != NULL && out->n < WORKER_NAMED_MAX)
 				out->x[out->n++] = x;
 			else if (x != NULL)
 				out->more = true;
@@ -169,8 +161,8 @@ look_up(struct workers *w, int64_t app_id, const char *list, struct named *out)
 	}
 }
 
-static bool
-is_named(const struct named *d, const struct worker *x)
+bool
+workers_is_named(const struct worker_named *d, const struct worker *x)
 {
 	if (d->list == NULL)
 		return true;
@@ -187,16 +179,16 @@ suitable(struct workers *w, int64_t app_id, const struct job_spec *spec, struct 
 	bool java = workers_needs_java(spec);
 	bool wants = spec->min_cpu_cores > 0 || spec->min_memory_gb > 0 || spec->min_disk_gb > 0;
 	struct candidate *c = w->found;
-	struct named named;
+	struct worker_named named;
 	int n = 0, end = workers_place(w, app_id + 1, "");
 
-	look_up(w, app_id, spec->designated_workers, &named);
+	workers_look_up(w, app_id, spec->designated_workers, &named);
 	for (int i = workers_place(w, app_id, ""); i < end; i++) {
 		struct worker *x = w->w[i];
 
 		__builtin_prefetch(w->w[i + AHEAD < end ? i + AHEAD : i]);
-		if ((java && x->is_pj) || !workers_alive(w, x, now) || !is_named(&named, x) ||
-		    (wants && !has_resources(spec, &x->metrics)))
+		if ((java && x->is_pj) || !workers_alive(w, x, now) || !workers_is_named(&named, x) ||
+		    (wants && workers_lacks(spec, &x->metrics) != LACKS_NOTHING))
 			continue;
 		c[n++] = (struct candidate){ .x = x, .score = x->score, .room = workers_has_room(x, now) };
 	}

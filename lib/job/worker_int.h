@@ -1,4 +1,5 @@
-/* What worker.c (the set of workers) and worker_choose.c (the choice of one) share; nobody else includes it. */
+/* What worker.c (the set of workers), worker_choose.c (the choice of one) and worker_explain.c (why none) share; nobody else
+ * includes it. */
 #ifndef PJ_JOB_WORKER_INT_H
 #define PJ_JOB_WORKER_INT_H
 
@@ -23,5 +24,21 @@ struct workers {
 
 /* The first place whose worker is not before (app, address). */
 int workers_place(const struct workers *w, int64_t app_id, const char *address);
+
+/* The filters of a choice. */
+enum worker_lack { LACKS_NOTHING, LACKS_MEMORY, LACKS_DISK, LACKS_CPU };
+enum worker_lack workers_lacks(const struct job_spec *spec, const struct worker_metrics *m);
+
+#define WORKER_NAMED_MAX 32
+/* The workers that a designated list names by address: looked up, instead of comparing every worker's. Other elements
+ * are tags. */
+struct worker_named {
+	const char *list;            /* borrowed; NULL: any worker will do */
+	const struct worker *x[WORKER_NAMED_MAX];
+	int n;
+	bool more;                   /* too many to be looked up */
+};
+void workers_look_up(struct workers *w, int64_t app_id, const char *list, struct worker_named *out);
+bool workers_is_named(const struct worker_named *d, const struct worker *x);
 
 #endif

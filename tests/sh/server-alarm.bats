@@ -76,5 +76,5 @@ teardown() {
 	at=$(ctl instance ls -s failed --json | jq '.instances[0].nominalMs / 1000 | floor')
 	run ctl why tick "@$at"
 	assert_has "$output" 'alarm at '
-	assert_has "$output" '(failed): no worker available'
+	assert_has "$output" '(failed): no worker available: the app has no worker'
 }

@@ -47,8 +47,9 @@ test_final_failures(void **state)
 	assert_int_equal(EVENT(&r, core_instance_retry(r.core, r.now, r.app, id, &r.e)), 0);
 	rig_pass(&r, 61 * SEC); /* nobody is there any more */
 	rig_tick(&r);
-	assert_string_equal(rig_get(&r, id).result, "no worker available");
+	assert_string_equal(rig_get(&r, id).result, "no worker available"); /* PowerJob's own */
 	assert_int_equal(rig_sql(&r, ALARMS), 2);
+	assert_int_equal(rig_sql(&r, ALARMS " WHERE text = 'no worker available: none of the app''s 1 worker was heard of for 60s'"), 1);
 	rig_close(&r);
 	(void)state;
 }

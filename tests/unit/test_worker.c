@@ -462,13 +462,72 @@ long_texts_are_refused(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+static void
+explains(const struct job_spec *spec, const char *want)
+{
+	struct buf text = BUF_INIT;
+
+	workers_explain(w, 1, spec, now, &text);
+	assert_string_equal(buf_str(&text), want);
+	buf_fini(&text);
+}
+
+static void
+says_what_is_lacking(void **state)
+{
+	struct heartbeat hb = beat_of("a:1");
+	char blue[] = "blue, x:9";
+	struct job_spec spec = { .execute_type = EXECUTE_STANDALONE };
+
+	explains(&spec, "the app has no worker");
+	hb.app_id = 2;
+	beat(hb);
+	explains(&spec, "the app has no worker");
+	hb.app_id = 1;
+	beat(hb);
+	explains(&spec, "of 1 worker: 1 free");
+	spec.min_memory_gb = 7;
+	explains(&spec, "of 1 worker: 1 with less than 7 GB of memory free (has 6.0)");
+	spec.designated_workers = blue;
+	hb = beat_of("b:1");
+	hb.tag = "blue";
+	hb.is_pj = true;
+	beat(hb);
+	hb.address = "c:1";
+	hb.metrics.mem_max_gb = 4;
+	beat(hb);
+	explains(&spec, "of 3 workers: 1 not among the designated 'blue, x:9'; 2 with less than 7 GB of memory free (at most 6.0)");
+	spec.min_memory_gb = 0;
+	spec.min_disk_gb = 60.5;
+	explains(&spec, "of 3 workers: 1 not among the designated 'blue, x:9'; 2 with less than 60.5 GB of disk free (at most 50.0)");
+	spec.min_disk_gb = 0;
+	spec.min_cpu_cores = 3;
+	explains(&spec, "of 3 workers: 1 not among the designated 'blue, x:9'; 2 with less than 3 processor cores free (at most 3.0)");
+	spec.min_cpu_cores = 0;
+	spec.execute_type = EXECUTE_MAP;
+	explains(&spec, "of 3 workers: 2 of pj's kind, and broadcasts, maps and second-level jobs need a Java one; "
+	    "1 not among the designated 'blue, x:9'");
+	spec.execute_type = EXECUTE_STANDALONE;
+	spec.designated_workers = NULL;
+	hb.overload = true;
+	beat(hb);
+	hb = beat_of("b:1");
+	hb.slots = hb.used = 2;
+	beat(hb);
+	workers_find(w, 1, "a:1")->avoid_until_mono_ms = now.mono_ms + 1000;
+	explains(&spec, "of 3 workers: 1 overloaded; 1 with all slots taken; 1 that refused just now, asked again in some seconds");
+	now.mono_ms += 61000;
+	explains(&spec, "none of the app's 3 workers was heard of for 60s");
+	(void)state;
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(heartbeat_is_kept), T(alive_by_our_clock), T(late_heartbeats), T(designated), T(resources), T(health_first),
 		T(negative_load_is_unknown), T(busy), T(random_and_specify), T(each_in_order_and_apps_apart), T(many),
-		T(ten_thousand_and_more), T(best_few), T(long_texts_are_refused),
+		T(ten_thousand_and_more), T(best_few), T(long_texts_are_refused), T(says_what_is_lacking),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
