@@ -59,7 +59,7 @@ app_name(struct db *db, int64_t id, struct err *e)
 static int
 put(struct copying *c, const struct job *j)
 {
-	struct job copy = { .app_id = j->app_id, .status = JOB_ENABLED };
+	struct job copy = { .app_id = j->app_id, .status = JOB_ENABLED, .next_trigger_ms = j->next_trigger_ms };
 	int rc;
 
 	if (job_spec_copy(&copy.spec, &j->spec, c->e) < 0)

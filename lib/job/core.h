@@ -118,8 +118,11 @@ int core_job_run(struct core *c, struct now now, int64_t app_id, int64_t job_id,
     int64_t *instance_id, struct err *e);
 /* Would a job with this expression, life cycle and zone be saved? 0; ERR_DATA says why not. */
 int core_time_check(struct core *c, struct now now, const struct job_spec *spec, struct err *e);
-/* The next n nominal times after from_ms into out; returns how many. */
+/* The next n nominal times after from_ms into out; returns how many. Where the times follow from each other, they follow
+ * from the job's next trigger. */
 int core_job_next(struct core *c, const struct job *j, int64_t from_ms, int n, int64_t *out, struct err *e);
+/* With which trigger the job begins in a period of virtual time, at or after from_ms, which may also be long past; 0: none. */
+int core_job_first(struct core *c, const struct job *j, int64_t from_ms, int64_t *out, struct err *e);
 /* What changes of the clock do to it in the next two years: members of the object that is open (audit_put). */
 int core_job_audit(struct core *c, const struct job *j, int64_t from_ms, struct jw *w, struct err *e);
 int core_instance_stop(struct core *c, struct now now, int64_t app_id, int64_t instance_id, struct err *e);

@@ -262,6 +262,8 @@ int frequent_ended(struct core *c, const struct instance *i, struct now now, str
 #define INTERVAL_MIN_MS 100
 bool interval_is(const struct job_spec *s);
 int interval_next(const struct sched *s, const struct job *j, int64_t from_ms, int n, int64_t *out); /* core_job_next's */
+int interval_next_daily(const struct sched *s, const struct job *j, int64_t from_ms, int n, int64_t *out);
+int64_t interval_first(const struct sched *s, const struct job *j, int64_t from_ms); /* core_job_first's; 0 none */
 int delay_fire(struct core *c, const struct version *v, int64_t at_ms, struct now now, struct err *e); /* what is due at at_ms */
 int delay_ended(struct core *c, const struct instance *i, struct now now, struct err *e); /* any instance has */
 int interval_rewind(struct core *c, struct now now, struct err *e); /* the clock was set back */

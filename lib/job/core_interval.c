@@ -35,6 +35,49 @@ interval_next(const struct sched *s, const struct job *j, int64_t from_ms, int n
 	return got;
 }
 
+int
+interval_next_daily(const struct sched *s, const struct job *j, int64_t from_ms, int n, int64_t *out)
+{
+	int64_t at = j->status == JOB_ENABLED ? j->next_trigger_ms : 0, behind;
+	int got = 0;
+
+	if (at == 0) {
+		at = from_ms;
+	} else if (at > from_ms) {
+		out[got++] = at;
+	} else if (sched_count(s, at, from_ms, INT64_MAX, NULL, &behind) > 0) {
+		at = behind;
+	}
+	while (got < n && (at = job_next_after(s, &j->spec, at)) != 0)
+		out[got++] = at;
+	return got;
+}
+
+/* The beat of a rate as it was before the job's first time. */
+static int64_t
+beat_before(const struct sched *s, int64_t at_ms, int64_t from_ms)
+{
+	return at_ms - (at_ms - from_ms) / sched_interval_ms(s) * sched_interval_ms(s);
+}
+
+int64_t
+interval_first(const struct sched *s, const struct job *j, int64_t from_ms)
+{
+	int64_t soon = job_next_after(s, &j->spec, from_ms - 1), at = j->next_trigger_ms, next;
+
+	if (at == 0 || soon == 0)
+		return soon;
+	if (at > soon) /* from_ms is long past: before this one there were others */
+		return j->spec.time_type == TIME_FIXED_RATE && j->spec.start_ms < from_ms ? beat_before(s, at, from_ms) : soon;
+	if (at >= from_ms)
+		return at;
+	if (j->spec.time_type == TIME_FIXED_DELAY)
+		return from_ms;
+	if (j->spec.time_type == TIME_FIXED_RATE)
+		return interval_next(s, j, from_ms - 1, 1, &next) == 1 ? next : 0;
+	return interval_next_daily(s, j, from_ms - 1, 1, &next) == 1 ? next : 0;
+}
+
 /* --- delays ------------------------------------------------------------------------------------------------------ */
 
 /* next_ms 0: none before the run that is under way ends. */

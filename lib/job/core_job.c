@@ -309,10 +309,28 @@ core_job_next(struct core *c, const struct job *j, int64_t from_ms, int n, int64
 		return -1;
 	if (interval_is(&j->spec))
 		got = interval_next(s, j, from_ms, n, out);
+	else if (j->spec.time_type == TIME_DAILY)
+		got = interval_next_daily(s, j, from_ms, n, out);
 	else for (int64_t at = from_ms; got < n && (at = job_next_after(s, &j->spec, at)) != 0;)
 		out[got++] = at;
 	sched_free(s);
 	return got;
+}
+
+int
+core_job_first(struct core *c, const struct job *j, int64_t from_ms, int64_t *out, struct err *e)
+{
+	struct sched *s;
+
+	*out = 0;
+	if (!job_fires(&j->spec))
+		return 0;
+	s = job_sched(c, &j->spec, e);
+	if (s == NULL)
+		return -1;
+	*out = j->spec.time_type == TIME_CRON ? job_next_after(s, &j->spec, from_ms - 1) : interval_first(s, j, from_ms);
+	sched_free(s);
+	return 0;
 }
 
 int

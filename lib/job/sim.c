@@ -305,7 +305,7 @@ add_job(const struct job *j, void *arg)
 		}
 		a->cap = cap;
 	}
-	if (core_job_next(s->core, j, s->conf.from_ms - 1, 1, &next, a->e) < 0) {
+	if (core_job_first(s->core, j, s->conf.from_ms, &next, a->e) < 0) {
 		a->rc = err_prefix(a->e, "job #%" PRId64, j->id);
 		return false;
 	}

@@ -37,6 +37,23 @@ setup_jobs() {
 	[ "$(of five fires <"$BATS_TEST_TMPDIR/stopped")" = 288 ]
 }
 
+@test "rates, delays and daily intervals run in it, in a period to come as in one long past" {
+	start_server
+	ctl job add rate --every 5m -- true
+	ctl job add delay --delay 9m -- true
+	ctl job add daily --daily '{"interval":7,"intervalUnit":"MINUTES","startTimeOfDay":"0:0:0","endTimeOfDay":"23:59:59"}' \
+	    --tz UTC -- true
+	ctl job add late --every 1h --start 2099-01-01T00:00Z -- true
+	for day in "--from 2026-03-02T00:00Z --to 2026-03-03T00:00Z" "--from 2030-03-02T00:00Z --to 2030-03-03T00:00Z"; do
+		simulate --json --duration 1m >"$BATS_TEST_TMPDIR/out"
+		[ "$(jq -c '[.jobs[].name]' "$BATS_TEST_TMPDIR/out")" = '["rate","delay","daily","late"]' ]
+		[ "$(of rate fires <"$BATS_TEST_TMPDIR/out")" = 288 ]
+		[ "$(of delay '| .fires >= 140 and .fires <= 148' <"$BATS_TEST_TMPDIR/out")" = true ]
+		[ "$(of daily '| .fires >= 205 and .fires <= 206' <"$BATS_TEST_TMPDIR/out")" = true ]
+		[ "$(of late fires <"$BATS_TEST_TMPDIR/out")" = 0 ]
+	done
+}
+
 @test "runs that last too long overlap; too few slots make them late" {
 	setup_jobs
 	stop_pid "$SERVER_PID"

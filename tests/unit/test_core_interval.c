@@ -56,6 +56,49 @@ test_rate(void **state)
 	assert_int_equal(core_job_next(r.core, &j, T0 + 3600 * SEC, 5, next, &r.e), 5);
 	assert_int_equal(next[0], T0 + 3690 * SEC);
 	assert_int_equal(next[4], next[0] + 4 * 90 * SEC);
+	assert_int_equal(core_job_first(r.core, &j, T0 + 3600 * SEC, &next[0], &r.e), 0);
+	assert_int_equal(next[0], T0 + 3600 * SEC);
+	assert_int_equal(core_job_first(r.core, &j, T0 - 3601 * SEC, &next[0], &r.e), 0);
+	assert_int_equal(next[0], T0 - 3600 * SEC);
+	j.spec.start_ms = T0 - SEC;
+	assert_int_equal(core_job_first(r.core, &j, T0 - 3601 * SEC, &next[0], &r.e), 0);
+	assert_int_equal(next[0], T0 - SEC);
+	job_fini(&j);
+	rig_close(&r);
+	(void)state;
+}
+
+/* Of a daily interval too the next times are those that will be, whenever one asks. */
+static void
+test_next_of_a_daily_interval(void **state)
+{
+	static const char json[] = "{\"interval\":7,\"intervalUnit\":\"MINUTES\",\"startTimeOfDay\":\"0:0:0\","
+	    "\"endTimeOfDay\":\"23:59:59\"}";
+	struct rig r;
+	int64_t next[3];
+	struct job j;
+
+	rig_open(&r, NULL);
+	r.now.at_ms += 341;
+	add(&r, TIME_DAILY, json);
+	assert_int_equal(trigger(&r), T0 + 420 * SEC + 341);
+	assert_int_equal(job_get(r.db, 1, &j, &r.e), 0);
+	for (int64_t at = T0 + 342; at < T0 + 420 * SEC; at += 60 * SEC) {
+		assert_int_equal(core_job_next(r.core, &j, at, 3, next, &r.e), 3);
+		assert_int_equal(next[0], T0 + 420 * SEC + 341);
+		assert_int_equal(next[2], T0 + 3 * 420 * SEC + 341);
+	}
+	assert_int_equal(core_job_next(r.core, &j, T0 + 3600 * SEC, 3, next, &r.e), 3);
+	assert_int_equal(next[0], T0 + 9 * 420 * SEC + 341);
+	assert_int_equal(core_job_next(r.core, &j, T0 + 86400 * SEC - 1, 3, next, &r.e), 3);
+	assert_int_equal(next[0], T0 + 206 * 420 * SEC + 341);
+	assert_int_equal(core_job_first(r.core, &j, T0 + 3600 * SEC, &next[0], &r.e), 0);
+	assert_int_equal(next[0], T0 + 9 * 420 * SEC + 341);
+	assert_int_equal(core_job_first(r.core, &j, T0 - 365 * 86400 * SEC, &next[0], &r.e), 0);
+	assert_int_equal(next[0], T0 - 365 * 86400 * SEC + 420 * SEC - 1);
+	j.status = JOB_DISABLED; /* enabled now, it would count from now */
+	assert_int_equal(core_job_next(r.core, &j, T0 + 60 * SEC, 3, next, &r.e), 3);
+	assert_int_equal(next[0], T0 + 480 * SEC);
 	job_fini(&j);
 	rig_close(&r);
 	(void)state;
@@ -284,6 +327,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_next_of_a_daily_interval),
 		cmocka_unit_test(test_rate_after_a_downtime),
 		cmocka_unit_test(test_delay_counts_from_the_end),
 		cmocka_unit_test(test_delay_and_retries),
