@@ -64,7 +64,8 @@ cronfield_error(struct err *e, struct cron_text text, const char *fmt, ...)
 static int
 not_allowed(const struct reader *r)
 {
-	return cronfield_error(r->e, r->t, "not allowed in the %s field, which takes %s", r->f->name, r->f->allowed);
+	return cronfield_error(r->e, r->t, r->t.p == r->t.end ? "something is missing here in the %s field, which takes %s" :
+	    "not allowed in the %s field, which takes %s", r->f->name, r->f->allowed);
 }
 
 static char

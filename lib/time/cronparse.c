@@ -63,9 +63,9 @@ split_fields(struct cron_text t, struct split *s, struct err *e)
 	}
 	if (s->n >= 5 && s->n <= 7)
 		return 0;
-	return cronfield_error(e, all, "%s%d fields: an expression has 5 (minute hour day month weekday, as Unix "
+	return cronfield_error(e, all, "%s%d field%s: an expression has 5 (minute hour day month weekday, as Unix "
 	    "cron), or 6 or 7 (second minute hour day month weekday [year])", s->n > 8 ? "over " : "",
-	    s->n > 8 ? 8 : s->n);
+	    s->n > 8 ? 8 : s->n, s->n == 1 ? "" : "s");
 }
 
 /* The j-th of the parallel readings of a field; the whole field when it has one only. */

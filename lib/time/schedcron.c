@@ -34,7 +34,8 @@ parse_once(struct sched *s, struct cron_text t, struct building *b, struct err *
 	char text[64];
 	int64_t both[2];
 	struct err why = ERR_INIT;
-	int n;
+	struct tz_civil local;
+	int n, column;
 
 	for (t.p += 3; t.p < t.end && (*t.p == ' ' || *t.p == '\t');)
 		t.p++;
@@ -44,10 +45,15 @@ parse_once(struct sched *s, struct cron_text t, struct building *b, struct err *
 		return cronfield_error(e, t, "too long; write @at TIME");
 	memcpy(text, t.p, (size_t)(t.end - t.p));
 	text[t.end - t.p] = '\0';
-	if ((n = stamp_parse_both(text, s->tz, both, &why)) < 0)
+	if ((n = stamp_parse_part(text, s->tz, both, &column, &why)) < 0) {
+		t.p += column > 0 ? column - 1 : 0;
 		return cronfield_error(e, t, "%s", why.msg);
+	}
 	if (both[0] % 1000 != 0)
 		return cronfield_error(e, t, "@at takes whole seconds");
+	tz_to_civil(s->tz, both[0] / 1000, &local, NULL);
+	if (local.year < CRON_YEAR_MIN || local.year > CRON_YEAR_MAX)
+		return cronfield_error(e, t, "out of range, @at takes the years %d to %d", CRON_YEAR_MIN, CRON_YEAR_MAX);
 	b->once[b->nonce].n = n;
 	b->once[b->nonce].at[0] = both[0] / 1000;
 	b->once[b->nonce].at[1] = n == 2 ? both[1] / 1000 : both[0] / 1000;

@@ -11,13 +11,15 @@
 
 struct reader {
 	const char *text, *p;
+	int column; /* of what was refused */
 	struct err *e;
 };
 
 static int
 refuse(struct reader *r, const char *why)
 {
-	return err_set(r->e, ERR_DATA, "time '%.60s', column %td: %s; %s", r->text, r->p - r->text + 1, why, FORMS);
+	r->column = (int)(r->p - r->text) + 1;
+	return err_set(r->e, ERR_DATA, "%s; %s", why, FORMS);
 }
 
 static bool
@@ -33,6 +35,7 @@ take(struct reader *r, char c)
 static int
 field(struct reader *r, int width, int least, int most, int *out)
 {
+	char why[64];
 	int n = 0;
 
 	for (int i = 0; i < width; i++) {
@@ -42,8 +45,10 @@ field(struct reader *r, int width, int least, int most, int *out)
 		}
 		n = n * 10 + (r->p[i] - '0');
 	}
-	if (n < least || n > most)
-		return refuse(r, "out of range");
+	if (n < least || n > most) {
+		snprintf(why, sizeof why, "out of range, %0*d to %0*d is allowed here", width, least, width, most);
+		return refuse(r, why);
+	}
 	r->p += width;
 	*out = n;
 	return 0;
@@ -142,29 +147,50 @@ zone(struct reader *r, int *utoff)
 	return 1;
 }
 
-int
-stamp_parse_both(const char *text, const struct tz *z, int64_t out_ms[2], struct err *e)
+static int
+read_stamp(struct reader *r, const struct tz *z, int64_t out_ms[2])
 {
-	struct reader r = { text, text, e };
 	struct tz_civil c = { 0, 1, 1, 0, 0, 0, 0 };
 	int ms = 0, utoff = 0, given = 0, n;
 
-	if (take(&r, '@'))
-		return epoch(&r, out_ms);
-	if (date(&r, &c) != 0)
+	if (take(r, '@'))
+		return epoch(r, out_ms);
+	if (date(r, &c) != 0)
 		return -1;
-	if (take(&r, 'T') || take(&r, 't') || (*r.p == ' ' && r.p[1] != '\0' && take(&r, ' '))) {
-		if (time_of_day(&r, &c, &ms) != 0 || (given = zone(&r, &utoff)) < 0)
+	if (take(r, 'T') || take(r, 't') || (*r->p == ' ' && r->p[1] != '\0' && take(r, ' '))) {
+		if (time_of_day(r, &c, &ms) != 0 || (given = zone(r, &utoff)) < 0)
 			return -1;
 	}
-	if (*r.p != '\0')
-		return refuse(&r, "not expected here");
+	if (*r->p != '\0')
+		return refuse(r, "not expected here");
 	n = tz_from_civil(given ? NULL : z, &c, out_ms);
 	if (n == 0)
-		return err_set(e, ERR_DATA, "time '%.60s': there is no such time in %s, the clock jumps over it; "
-		    "give it with an offset such as +01:00", text, tz_name(z));
+		return err_set(r->e, ERR_DATA, "there is no such time in %s, the clock jumps over it; give it with an offset "
+		    "such as +01:00", tz_name(z));
 	for (int i = 0; i < n; i++)
 		out_ms[i] = (out_ms[i] - utoff) * 1000 + ms;
+	return n;
+}
+
+int
+stamp_parse_part(const char *text, const struct tz *z, int64_t out_ms[2], int *column, struct err *e)
+{
+	struct reader r = { text, text, 0, e };
+	int n = read_stamp(&r, z, out_ms);
+
+	*column = r.column;
+	return n;
+}
+
+int
+stamp_parse_both(const char *text, const struct tz *z, int64_t out_ms[2], struct err *e)
+{
+	int column, n = stamp_parse_part(text, z, out_ms, &column, e);
+
+	if (n < 0 && column > 0)
+		err_prefix(e, "time '%.60s', column %d", text, column);
+	else if (n < 0)
+		err_prefix(e, "time '%.60s'", text);
 	return n;
 }
 

@@ -15,6 +15,9 @@
 int stamp_parse_ms(const char *text, const struct tz *z, int64_t *out_ms, struct err *e);
 /* The same, but both instants of a local time that is read twice: returns how many (1 or 2), -1 on error. */
 int stamp_parse_both(const char *text, const struct tz *z, int64_t out_ms[2], struct err *e);
+/* The same of a text that is a part of another one: the message does not repeat it, and *column, from 1, is where it is
+ * wrong (0: as a whole). */
+int stamp_parse_part(const char *text, const struct tz *z, int64_t out_ms[2], int *column, struct err *e);
 /* "2026-11-21T10:00:00.250+01:00", "...Z" for offset 0 and for zones whose offset is no whole minute; "@SECONDS.mmm"
  * outside the years 0 to 9999. Returns buf. */
 char *stamp_print(char buf[STAMP_SIZE], int64_t at_ms, const struct tz *z);
