@@ -65,12 +65,30 @@ put_stop(const struct json_t *row, struct buf *out)
 		buf_adds(out, "asked for");
 }
 
+/* What a waiting one waits for, and until when where that is known. */
+static void
+put_waits(const struct json_t *row, struct buf *out)
+{
+	static const struct out_column until = { "untilMs", "", OUT_TIME, 0, NULL };
+	const struct json_t *waits = js_get(row, "waits");
+	const char *text = waits == NULL ? NULL : js_text(js_get(waits, "text"));
+
+	if (text == NULL)
+		return;
+	buf_adds(out, text);
+	if (ms_of(waits, "untilMs") == 0)
+		return;
+	buf_adds(out, ", ");
+	out_human(&until, waits, out);
+}
+
 const struct out_column instcols[] = {
 	{ "id", "id", OUT_TEXT, OUT_BOTH, NULL },
 	{ "job", "job", OUT_TEXT, OUT_BOTH, NULL },
 	{ "app", "app", OUT_TEXT, OUT_SHOW, NULL },
 	{ "status", "status", OUT_STATUS, OUT_BOTH, NULL },
 	{ NULL, "stop", OUT_TEXT, OUT_SHOW, put_stop },
+	{ NULL, "waits for", OUT_TEXT, OUT_SHOW, put_waits },
 	{ NULL, "exit", OUT_TEXT, OUT_BOTH, put_exit },
 	{ "exitCode", NULL, OUT_NUMBER, 0, NULL },
 	{ "signal", NULL, OUT_NUMBER, 0, NULL },
@@ -109,6 +127,6 @@ const struct out_column instcols_alarm[] = {
 	{ "atMs", "alarm at", OUT_TIME, OUT_LIST, NULL },
 	{ "kind", "kind", OUT_TEXT, OUT_LIST, NULL },
 	{ "attempt", "attempt", OUT_NUMBER, OUT_LIST, NULL },
-	{ "text", "text", OUT_TEXT, OUT_LIST, NULL },
+	{ "text", "text", OUT_TEXT, OUT_LIST | OUT_WHOLE, NULL },
 	{ NULL, NULL, OUT_TEXT, 0, NULL },
 };

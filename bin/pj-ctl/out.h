@@ -16,7 +16,7 @@ enum out_kind {
 };
 
 /* Where a column is shown to people. JSON is the server's object; TSV has all columns that are a member. */
-enum { OUT_LIST = 1, OUT_SHOW = 2, OUT_BOTH = OUT_LIST | OUT_SHOW };
+enum { OUT_LIST = 1, OUT_SHOW = 2, OUT_BOTH = OUT_LIST | OUT_SHOW, OUT_WHOLE = 4 /* in a list, too: a last column */ };
 
 struct out_column {
 	const char *key;   /* the member; NULL: made by fn, not in TSV */

@@ -141,7 +141,7 @@ row(struct out *o, const struct json_t *v)
 		char *text;
 
 		out_human(t->col[i], v, &b);
-		if (buf_ok(&b))
+		if (buf_ok(&b) && (t->col[i]->where & OUT_WHOLE) == 0)
 			cut(&b);
 		text = buf_take(&b, NULL);
 		if (text == NULL) {

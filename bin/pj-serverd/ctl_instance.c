@@ -241,8 +241,10 @@ instance_show(struct call *c, struct err *e)
 	jw_init(&w, &c->out);
 	jw_obj(&w);
 	put_instance(&w, &names, &i);
+	rc = core_instance_waits(c->server->core, server_now(c->server), &i, &w, e);
 	jw_arr_in(&w, "attempts");
-	rc = attempt_each(c->server->db, i.id, put_attempt, &w, e);
+	if (rc == 0)
+		rc = attempt_each(c->server->db, i.id, put_attempt, &w, e);
 	jw_end(&w);
 	jw_arr_in(&w, "alarms");
 	if (rc == 0)

@@ -133,6 +133,9 @@ int core_instance_retry(struct core *c, struct now now, int64_t app_id, int64_t 
  * are not to be used. */
 const struct job *core_job_version(struct core *c, int64_t job_id, int64_t version, struct err *e);
 
+/* What an instance waits for: the member `waits` of the object that is open, when it waits (pj-api(7)). */
+int core_instance_waits(struct core *c, struct now now, const struct instance *i, struct jw *w, struct err *e);
+
 struct core_stats { int64_t jobs_enabled, waiting, sent, running, workers_alive, live_in_memory; };
 int core_stats(struct core *c, struct now now, struct core_stats *out, struct err *e);
 
