@@ -177,11 +177,24 @@ give(struct core *c, struct instance *i, const struct job_spec *spec, struct now
 }
 
 static int
+enter(struct core *c, struct instance *i, const struct job_spec *spec, struct now now, enum dispatch *out, struct err *e)
+{
+	int64_t running, most = frequent_is(spec) ? 1 : spec->max_instance_num;
+	char why[64];
+
+	if (most > 0 && running_of_job(c, i->job_id, &running, e) < 0)
+		return -1;
+	if (most <= 0 || running < most)
+		return give(c, i, spec, now, out, e);
+	snprintf(why, sizeof why, "too many instances(%" PRId64 ">%" PRId64 ")", running, most);
+	return refuse(c, i, why, now, e);
+}
+
+static int
 dispatch(struct core *c, struct instance *i, bool deleted, struct now now, enum dispatch *out, struct err *e)
 {
 	const struct version *v = deleted ? NULL : job_version_get(c, i->job_id, i->job_version, e);
 	char why[64];
-	int64_t running, most;
 
 	*out = DISPATCH_DONE;
 	if (v == NULL && !deleted && (e == NULL || e->code != ERR_NOTFOUND))
@@ -190,22 +203,14 @@ dispatch(struct core *c, struct instance *i, bool deleted, struct now now, enum 
 		snprintf(why, sizeof why, "can't find job by id %" PRId64, i->job_id);
 		return refuse(c, i, why, now, e);
 	}
-	most = frequent_is(&v->job.spec) ? 1 : v->job.spec.max_instance_num;
-	if (most > 0) {
-		if (running_of_job(c, i->job_id, &running, e) < 0)
-			return -1;
-		if (running >= most) {
-			snprintf(why, sizeof why, "too many instances(%" PRId64 ">%" PRId64 ")", running, most);
-			return refuse(c, i, why, now, e);
-		}
-	}
-	switch (overlap_enter(c, i, &v->job.spec, now, e)) {
+	/* What waits for the others of its job, or takes their place, is not one too many of them. */
+	switch (frequent_is(&v->job.spec) ? 1 : overlap_enter(c, i, &v->job.spec, now, e)) {
 	case 0:
 		*out = DISPATCH_BLOCKED;
 		return 0;
 	case 1:
 		v = job_version_get(c, i->job_id, i->job_version, e);
-		return v == NULL ? -1 : give(c, i, &v->job.spec, now, out, e);
+		return v == NULL ? -1 : enter(c, i, &v->job.spec, now, out, e);
 	case 2:
 		return 0;
 	}

@@ -174,13 +174,14 @@ disabled_is_no_misfire(void **state)
 /* --- overlap ----------------------------------------------------------------------------------------------------- */
 
 static int64_t
-overlapping(struct rig *r, const char *overlap)
+overlapping_at_most(struct rig *r, const char *overlap, int64_t most)
 {
 	struct job_spec s = minutely("once");
 	int64_t id;
 
 	rig_open(r, NULL);
 	word(&s.overlap, overlap);
+	s.max_instance_num = most;
 	r->conf.report_timeout_ms = HOUR;
 	core_set_timeouts(r->core, &r->conf);
 	id = rig_save(r, 0, s, true);
@@ -188,6 +189,12 @@ overlapping(struct rig *r, const char *overlap)
 	assert_int_equal(r->n_act, 1); /* the first one runs, and goes on */
 	rig_answer(r, ACTION_RUN, r->act[0].instance_id, 1, MESSAGE_ACCEPTED);
 	return id;
+}
+
+static int64_t
+overlapping(struct rig *r, const char *overlap)
+{
+	return overlapping_at_most(r, overlap, 0);
 }
 
 static void
@@ -303,6 +310,48 @@ overlap_replace(void **state)
 	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 9 AND result = 'replaced by a newer instance'"
 	    " AND nominal_ms = 1763683200000 + 120000"), 1);
 	each_minute_once(&r);
+	rig_close(&r);
+}
+
+/* Who says both wants one at a time, and none to fail for it. */
+static void
+overlap_beside_max_instances(void **state)
+{
+	struct rig r;
+	struct report rep;
+	int64_t first, second;
+
+	overlapping_at_most(&r, "queue", 1);
+	first = r.act[0].instance_id;
+	rig_forget(&r);
+	rig_run_until(&r, T0 + 2 * MIN + 1, false);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 1"), 1);
+	rig_say(&r, first, INSTANCE_SUCCEED, true, 1, "ok");
+	rig_tick(&r);
+	assert_int_equal(r.n_act, 1);
+	rig_close(&r);
+
+	overlapping_at_most(&r, "replace", 1);
+	first = r.act[0].instance_id;
+	rig_forget(&r);
+	rig_run_until(&r, T0 + 2 * MIN + 1, false);
+	rig_expect(&r, ACTION_STOP, first, 1, PJ);
+	rig_answer(&r, ACTION_STOP, first, 1, MESSAGE_ACCEPTED);
+	rep = rig_report_of(&r, first, INSTANCE_FAILED, true, 1);
+	rep.stopped = true;
+	rig_report(&r, &rep);
+	rig_forget(&r);
+	rig_tick(&r);
+	second = r.act[0].instance_id;
+	rig_expect(&r, ACTION_RUN, second, 1, PJ);
+	assert_int_equal(rig_get(&r, second).nominal_ms, T0 + 2 * MIN);
+
+	rig_close(&r);
+
+	overlapping_at_most(&r, "skip", 1); /* and one by hand, which is asked for, is one too many */
+	first = rig_start(&r, 1);
+	rig_tick(&r);
+	assert_string_equal(rig_get(&r, first).result, "too many instances(1>1)");
 	rig_close(&r);
 }
 
@@ -1065,7 +1114,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(misfire_policies), cmocka_unit_test(none_leaves_out_what_is_late), cmocka_unit_test(all_at_a_rate),
 		cmocka_unit_test(disabled_is_no_misfire), cmocka_unit_test(overlap_skip), cmocka_unit_test(overlap_queue),
-		cmocka_unit_test(overlap_queue_waits_for_a_retry), cmocka_unit_test(overlap_replace),
+		cmocka_unit_test(overlap_queue_waits_for_a_retry), cmocka_unit_test(overlap_beside_max_instances),
+		cmocka_unit_test(overlap_replace),
 		cmocka_unit_test(a_long_queue_holds_up_nobody), cmocka_unit_test(a_long_wait_for_a_worker_holds_up_nobody),
 		 cmocka_unit_test(a_queue_goes_on),
 		cmocka_unit_test(deadline_when_late), cmocka_unit_test(deadline_while_waiting), cmocka_unit_test(jitter_is_stable),
