@@ -387,11 +387,12 @@ db_dirty(const struct db *db)
 	return db->schema_changed || sqlite3_total_changes64(db->h) - db->base - db->undone > 0;
 }
 
-/* Where nothing was changed before it, the transaction itself is the savepoint: most turns are one event. */
+/* Where nothing was changed before it, the transaction itself is the savepoint (most turns are one event); and that begins
+ * with the first statement, if there is any. */
 int
 db_savepoint(struct db *db, struct err *e)
 {
-	if (db_begin_own(db, e) < 0)
+	if (check_lost(db, e) < 0)
 		return -1;
 	db->whole = db->mode == DB_OWN && !db_dirty(db);
 	if (!db->whole && control(db, "SAVEPOINT event", e) < 0)
