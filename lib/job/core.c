@@ -167,6 +167,8 @@ core_new(struct db *db, const struct core_conf *conf, struct now now, struct err
 	c->conf = *conf;
 	if (c->conf.batch <= 0)
 		c->conf.batch = 200;
+	if (c->conf.zone_look_ms <= 0)
+		c->conf.zone_look_ms = 60000;
 	c->grace_until = now.mono_ms + conf->start_grace_ms;
 	if (instance_max_id(db, &last, e) < 0 || zones_open(c, e) < 0 || load_all(c, now, e) < 0 || zones_resume(c, e) < 0 ||
 	    keep_load(c, now, e) < 0) {

@@ -28,6 +28,7 @@ struct core_conf {
 	const struct tz *tz;         /* borrowed: the server's zone */
 	bool watch_tz;               /* instead: that of the process, opened here, and anew when its file changes */
 	int batch;                   /* rows of one kind per tick (200) */
+	int64_t zone_look_ms;        /* files of time zones are looked at so often (60 s) */
 };
 
 /* What must leave after the commit. A row says so too: losing an action loses nothing, core_tick sends it again.
@@ -49,7 +50,7 @@ void core_free(struct core *c);
 const struct tz *core_zone(const struct core *c); /* the server's zone; borrowed until the next tick */
 /* Takes report_timeout_ms, worker_timeout_ms and resend_ms of conf, for deadlines that are set from now on. */
 void core_set_timeouts(struct core *c, const struct core_conf *conf);
-/* The next tick looks whether the files of time zones have changed; it does by itself once a minute. */
+/* The next tick looks whether the files of time zones have changed; it does by itself every zone_look_ms. */
 void core_look_at_zones(struct core *c);
 int core_reload(struct core *c, struct now now, struct err *e);
 /* Takes up to max actions of this turn; call until 0. */

@@ -14,7 +14,6 @@
 #include "job/core_int.h"
 #include "store/meta.h"
 
-#define LOOK_MS 60000
 #define LOOK_LATE_MS 60000 /* so much longer at most, while jobs are due all the time */
 #define KEY "tz:"
 #define ZONES_MAX 1024 /* there are some 600 names */
@@ -342,7 +341,7 @@ zones_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e
 	/* By the files of now only what is to come is planned: what is due goes first. */
 	if (mono >= c->zones_at && (c->next_trigger_ms > now.at_ms || mono - LOOK_LATE_MS >= c->zones_at)) {
 		look(c);
-		c->zones_at = mono + LOOK_MS;
+		c->zones_at = mono + c->conf.zone_look_ms;
 	}
 	if (!c->zone_told && tell_zone(c, now, e) < 0)
 		return -1;

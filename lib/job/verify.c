@@ -368,7 +368,7 @@ walk_verdicts(struct walk *w, struct err *e)
 {
 	/* What lies behind the next trigger ran while the clock was ahead; its times are still to come. */
 	int64_t since = w->cursor, upto = w->job->next_trigger_ms != 0 ? w->job->next_trigger_ms : INT64_MAX;
-	struct stmt *s = db_prepare(w->db, "SELECT nominal_ms, nominal_ms, 1, CASE WHEN expected_ms < nominal_ms OR"
+	struct stmt *s = db_stmt(w->db, "SELECT nominal_ms, nominal_ms, 1, CASE WHEN expected_ms < nominal_ms OR"
 	    " running_times > 1 THEN 0 ELSE coalesce(actual_ms, 0) END, CASE WHEN attempt > 1 THEN 0"
 	    " ELSE job_version END, created_ms, coalesce(finished_ms, 0)"
 	    " FROM instance WHERE job_id = ?1 AND nominal_ms > ?2 AND nominal_ms < ?3"
@@ -391,7 +391,7 @@ walk_verdicts(struct walk *w, struct err *e)
 			break;
 		judge(w, &v);
 	}
-	stmt_free(s);
+	stmt_reset(s);
 	return r < 0 ? -1 : 0;
 }
 
