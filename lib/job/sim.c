@@ -340,7 +340,8 @@ configure(struct sim *s)
 	int64_t silence_ms = silent ? 60000 : 3660 * SIM_DAY_MS;
 
 	s->core_conf = (struct core_conf){ .server_id = 1, .report_timeout_ms = silence_ms, .worker_timeout_ms = silence_ms,
-		.start_grace_ms = 30000, .resend_ms = 5000, .tz = s->conf.tz, .batch = 200 };
+		.start_grace_ms = 30000, .resend_ms = 5000, .tz = s->conf.tz, .batch = 200,
+		.zone_look_ms = SIM_HOUR_MS };
 }
 
 struct sim *
@@ -354,6 +355,7 @@ sim_new(struct db *db, const struct sim_conf *conf, struct err *e)
 	}
 	s->db = db;
 	s->conf = *conf;
+	s->conf.speak_ms = conf->speak_ms > 0 ? conf->speak_ms : 20000;
 	s->faults = conf->faults;
 	s->random = conf->seed;
 	s->now = (struct now){ .at_ms = conf->from_ms };

@@ -6,8 +6,8 @@
  * Everything is drawn from one seed: the same store, configuration and seed give the same run, event by event. What is
  * wrong ends the run, with the seed in the message. Checked at every change of a row: no second live attempt of an
  * instance; what is final does not change; nothing runs before its time. Checked each virtual hour and at the end: each
- * nominal time of each job has exactly one verdict, an instance or one skipped range; rows agree with each other; verify
- * finds nothing. */
+ * nominal time of each job has exactly one verdict, an instance or one skipped range; verify finds nothing; what is under
+ * way agrees with itself. At the end, and now and then before it: all rows agree with each other. */
 #ifndef PJ_JOB_SIM_H
 #define PJ_JOB_SIM_H
 
@@ -46,6 +46,7 @@ struct sim_conf {
 	int java_workers;       /* of each app, as PowerJob's */
 	int64_t slots;          /* runs at once of a pj worker; 0: any number */
 	int64_t run_ms;         /* how long a run takes about, of a job without samples */
+	int64_t speak_ms;       /* workers, and runs that go on, are heard of so often, where somebody may fall silent; 0: 20 s */
 	int64_t keep_ms;        /* finished instances are removed after that (they stay counted); 0: kept */
 	const struct tz *tz;    /* borrowed: the server's zone */
 	struct sim_faults faults;

@@ -88,6 +88,7 @@ struct sim {
 	int64_t leap_ms;          /* so far is the wall clock from where it should be, for a while */
 	struct core_wake wake;
 	bool tick_failed, check_due;
+	int hours;
 	bool asked;               /* in this turn something came to the server */
 	int64_t generation;       /* of the server's process */
 	int64_t serial;

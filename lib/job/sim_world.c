@@ -12,7 +12,6 @@
 
 #define ANSWER_TIMEOUT_MS 10000
 #define RESEND_MS 5000
-#define SPEAK_MS 20000 /* a running job is heard of, and a worker */
 
 static bool
 may_fall_silent(const struct sim *s)
@@ -143,7 +142,7 @@ begin(struct sim *s, struct sim_run *r, struct err *e)
 	ms = duration(s, r->track);
 	if (sim_push(s, &end, ms, e) < 0)
 		return -1;
-	return !w->pj || (may_fall_silent(s) && ms > SPEAK_MS) ? send(s, r, e) : 0;
+	return !w->pj || (may_fall_silent(s) && ms > s->conf.speak_ms) ? send(s, r, e) : 0;
 }
 
 static void
@@ -336,7 +335,7 @@ say(struct sim *s, const struct sim_event *ev, struct err *e)
 		return -1;
 	if (!may_fall_silent(s) && s->faults.commit == 0 && s->faults.statement == 0)
 		return 0;
-	return sim_push(s, ev, r->going ? SPEAK_MS : RESEND_MS, e);
+	return sim_push(s, ev, r->going ? s->conf.speak_ms : RESEND_MS, e);
 }
 
 static int
@@ -496,7 +495,7 @@ sim_world_new(struct sim *s, struct err *e)
 	stmt_free(st);
 	if (rc < 0 || sim_world_beats(s, e) < 0)
 		return -1;
-	return sim_push(s, &(struct sim_event){ .kind = EVENT_BEAT }, SPEAK_MS, e);
+	return sim_push(s, &(struct sim_event){ .kind = EVENT_BEAT }, s->conf.speak_ms, e);
 }
 
 void
@@ -526,7 +525,7 @@ sim_world_event(struct sim *s, const struct sim_event *ev, struct err *e)
 	case EVENT_BEAT:
 		if (sim_world_beats(s, e) < 0)
 			return -1;
-		return sim_push(s, ev, may_fall_silent(s) ? SPEAK_MS : SIM_HOUR_MS, e);
+		return sim_push(s, ev, may_fall_silent(s) ? s->conf.speak_ms : SIM_HOUR_MS, e);
 	case EVENT_RETURN:
 		return s->workers[ev->key.worker].up == UP ? 0 : come_back(s, ev->key.worker, e);
 	case EVENT_CHECK:

@@ -1,6 +1,6 @@
 /* What an event costs hangs neither on how long the ledger is nor on how much waits: the same morning over a short history
- * and a long one, and behind a long queue, the steps of SQLite's machine counted by statement. A query that takes the wrong index is right, and fast, and in every test; after
- * a year it is neither. */
+ * and a long one, and behind a long queue, the steps of SQLite's machine counted by statement. A query that takes the wrong
+ * index is right, and fast in every test, and slow after a year. */
 #include "core_rig.h"
 #include "store/db_int.h" /* for the counters of its statements */
 
