@@ -105,7 +105,8 @@ do_show(const struct verb *v, struct ctl *c, struct opt_args *args)
 }
 
 struct next {
-	int64_t n, from_ms;
+	const char *from; /* NULL: now */
+	int64_t n;
 	bool audit;
 };
 
@@ -127,7 +128,8 @@ take_next(int id, const char *value, void *arg, struct err *e)
 		n->audit = true;
 		return 0;
 	}
-	return when_parse(value, when_zone(), &n->from_ms, e);
+	n->from = value;
+	return when_check(value, e);
 }
 
 static void
@@ -197,10 +199,37 @@ put_answer(const struct ctl *c, const struct next *n, const struct json_t *doc)
 	return out_show(&o, doc);
 }
 
+/* A time without an offset is of the job's zone, in which the times are shown. */
+static int
+add_from(struct ctl *c, struct buf *query, const char *from, struct err *e)
+{
+	const struct tz *z = NULL;
+	struct json_t *doc = NULL;
+	struct tz *own = NULL;
+	int64_t ms = 0;
+	const char *name;
+	int rc;
+
+	if (call_get(c, "job/show", query, &doc, e) != 0)
+		return -1;
+	name = js_text(js_get(doc, "tz"));
+	if (name != NULL && name[0] != '\0')
+		rc = (z = own = tz_open(name, e)) != NULL ? 0 : -1;
+	else
+		rc = when_own(&z, e);
+	js_free(doc);
+	if (rc == 0 && (rc = when_parse(from, z, &ms, e)) != 0)
+		err_prefix(e, "--from");
+	if (rc == 0)
+		call_param_i64(query, "from", ms);
+	tz_free(own);
+	return rc;
+}
+
 static int
 do_next(const struct verb *v, struct ctl *c, struct opt_args *args)
 {
-	struct next n = { 5, INT64_MIN, false };
+	struct next n = { NULL, 5, false };
 	struct buf query = BUF_INIT;
 	struct json_t *doc;
 	struct err e = ERR_INIT;
@@ -210,11 +239,10 @@ do_next(const struct verb *v, struct ctl *c, struct opt_args *args)
 		return rc;
 	call_param_app(c, &query);
 	call_param(&query, "job", args->argv[0]);
+	rc = n.from != NULL ? add_from(c, &query, n.from, &e) : 0;
 	if (!n.audit)
 		call_param_i64(&query, "n", n.n);
-	if (n.from_ms != INT64_MIN)
-		call_param_i64(&query, "from", n.from_ms);
-	if (call_get(c, n.audit ? "job/audit" : "job/next", &query, &doc, &e) != 0) {
+	if (rc != 0 || call_get(c, n.audit ? "job/audit" : "job/next", &query, &doc, &e) != 0) {
 		call_suggest_job(c, args->argv[0], &e);
 		rc = ctl_fail(&e);
 	} else {

@@ -108,7 +108,7 @@ add(const struct verb *v, struct ctl *c, const char *name, struct change *ch)
 		    "--processor NAME");
 	if (ch->fields.timed == NULL && fields_text(&ch->fields, "time_type", "API", &e) != 0)
 		return ctl_fail(&e);
-	if (fields_text(&ch->fields, "name", name, &e) != 0)
+	if (fields_text(&ch->fields, "name", name, &e) != 0 || fields_finish(&ch->fields, NULL, &e) != 0)
 		return ctl_fail(&e);
 	call_body(c, &w, &body);
 	if (ch->disabled)
@@ -134,7 +134,7 @@ cmd_job_add(const struct verb *v, struct ctl *c, struct opt_args *args)
 
 /* --- edit ------------------------------------------------------------------------------------------------------ */
 
-/* What the job is now: its version, and whether --params alone may be set. */
+/* What the job is now: its version, its zone, and whether --params alone may be set. */
 static int
 look(struct ctl *c, const char *job, struct change *ch, struct err *e)
 {
@@ -156,6 +156,8 @@ look(struct ctl *c, const char *job, struct change *ch, struct err *e)
 		ch->version = version;
 	if (rc == 0 && ch->fields.params && ch->fields.runs == NULL && js_get(doc, "command") != NULL)
 		rc = err_set(e, ERR_USAGE, "job %s runs a command: write the new one behind --, not --params", job);
+	if (rc == 0)
+		rc = fields_finish(&ch->fields, js_text(js_get(doc, "tz")), e);
 	js_free(doc);
 	return rc;
 }

@@ -174,8 +174,10 @@ show(const struct ctl *c, const struct simulated *s, const struct sim_conf *conf
 static int
 period(const struct want *w, struct sim_conf *conf, struct err *e)
 {
-	const struct tz *z = when_zone();
+	const struct tz *z;
 
+	if (when_own(&z, e) != 0)
+		return -1;
 	if (when_parse(w->from, z, &conf->from_ms, e) != 0)
 		return err_prefix(e, "--from");
 	if (when_parse(w->to, z, &conf->to_ms, e) != 0)

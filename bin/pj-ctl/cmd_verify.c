@@ -146,8 +146,10 @@ verify(struct ctl *c, const char *job, int64_t since_ms)
 static int
 take(int id, const char *value, void *arg, struct err *e)
 {
+	const struct tz *z;
+
 	(void)id;
-	return when_parse(value, when_zone(), arg, e);
+	return when_own(&z, e) != 0 ? -1 : when_parse(value, z, arg, e);
 }
 
 static int

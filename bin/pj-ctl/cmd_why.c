@@ -6,11 +6,13 @@
 #include "base/clock.h"
 #include "job/state.h"
 #include "job/verify.h"
+#include "net/msg.h"
 #include "nouns.h"
 #include "out.h"
 #include "store/alarm.h"
 #include "store/app.h"
 #include "store/instance.h"
+#include "timing.h"
 #include "when.h"
 
 #define ALARMS_MAX 20 /* the newest */
@@ -238,8 +240,11 @@ no_expression(const struct why *w)
 		say(w, "", w->at_ms, w->at_ms > w->now_ms ? " will run, as the next one\n" : " is due\n");
 	} else {
 		w->answer->verdict = "not-named";
-		buf_addf(&w->answer->text, "nothing of the job ran or was left out at that time; its times follow from each other"
-		    " (%s)\n", w->version.spec.time_expr != NULL ? w->version.spec.time_expr : "");
+		buf_adds(&w->answer->text, "nothing of the job ran or was left out at that time; its times follow from each "
+		    "other (");
+		timing_put(&w->answer->text, msg_time_type_name(w->version.spec.time_type),
+		    w->version.spec.time_expr != NULL ? w->version.spec.time_expr : "");
+		buf_adds(&w->answer->text, ")\n");
 	}
 }
 

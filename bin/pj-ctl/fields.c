@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "time/dur.h"
 #include "time/sched.h"
+#include "timing.h"
 #include "when.h"
 #include "words.h"
 
@@ -157,8 +157,8 @@ take_plain(struct fields *f, const struct plain *p, const char *value, struct er
 		return opt_i64(value, 0, INT32_MAX, &n, e) == 0 ? set_i64(f, p->column, n, e) : -1;
 	case K_DURATION:
 		return opt_duration_ms(value, &n, e) == 0 ? set_i64(f, p->column, n, e) : -1;
-	case K_TIME:
-		return when_parse(value, when_zone(), &n, e) == 0 ? set_i64(f, p->column, n, e) : -1;
+	case K_TIME: /* its place; fields_finish reads it */
+		return when_check(value, e) == 0 ? fields_text(f, p->column, value, e) : -1;
 	case K_REAL:
 		return set_real(f, p->column, value, e);
 	case K_LOST:
@@ -216,38 +216,73 @@ set_when(struct fields *f, const char *option, const char *type, const char *exp
 	return fields_text(f, "time_expr", expr, e);
 }
 
-/* As PowerJob writes it where it can: plain milliseconds up to two minutes. */
 static int
 set_interval(struct fields *f, const char *option, const char *type, const char *value, struct err *e)
 {
 	char expr[DUR_SIZE];
-	int64_t ms;
 
-	if (opt_duration_ms(value, &ms, e) != 0)
-		return -1;
-	if (ms < 1)
-		return err_set(e, ERR_USAGE, "`%.60s' is no time at all", value);
-	if (ms <= SCHED_RATE_MAX_MS)
-		snprintf(expr, sizeof expr, "%lld", (long long)ms);
-	else
-		dur_print(expr, ms);
-	return set_when(f, option, type, expr, e);
+	return timing_interval(value, expr, e) == 0 ? set_when(f, option, type, expr, e) : -1;
 }
 
-/* The instant is made here, in the person's zone: the server's may be another. */
 static int
 set_at(struct fields *f, const char *value, struct err *e)
 {
-	struct buf expr = BUF_INIT;
-	int64_t at_ms;
-	int rc;
+	f->at = value;
+	return when_check(value, e) == 0 ? set_when(f, "--at", "CRON", value, e) : -1;
+}
 
-	if (when_parse(value, when_zone(), &at_ms, e) != 0)
-		return -1;
-	buf_adds(&expr, "@at ");
-	when_put_full(&expr, at_ms, when_zone());
-	rc = set_when(f, "--at", "CRON", buf_str(&expr), e);
+static int
+read_time(struct fields *f, const char *option, const char *column, const char *value, const struct tz *z,
+    struct err *e)
+{
+	int64_t ms;
+
+	if (value == NULL)
+		return 0;
+	if (when_parse(value, z, &ms, e) != 0)
+		return err_prefix(e, "%s", option);
+	return set_i64(f, column, ms, e);
+}
+
+/* Of a job with a zone of its own the server reads it. Else the instant is made here: the server's may be another. */
+static int
+read_at(struct fields *f, bool own, const struct tz *z, struct err *e)
+{
+	struct buf expr = BUF_INIT;
+	int fold = f->fold != NULL ? timing_choice(f->fold, sched_fold_names) : 0;
+	int rc = 0;
+
+	if (own)
+		buf_addf(&expr, "@at %s", f->at);
+	else if ((rc = timing_at(&expr, f->at, z, fold > 0 ? (enum sched_fold)fold : FOLD_FIRST, e)) != 0)
+		err_prefix(e, "--at");
+	if (rc == 0)
+		rc = fields_text(f, "time_expr", buf_str(&expr), e);
 	buf_fini(&expr);
+	return rc;
+}
+
+int
+fields_finish(struct fields *f, const char *job_tz, struct err *e)
+{
+	const char *name = f->tz != NULL ? f->tz : job_tz;
+	const struct tz *z = NULL;
+	struct tz *own = NULL;
+	int rc = 0;
+
+	if (f->at == NULL && f->start == NULL && f->end == NULL)
+		return 0;
+	if (name != NULL && name[0] != '\0')
+		rc = (z = own = tz_open(name, e)) != NULL ? 0 : err_prefix(e, "--tz");
+	else
+		rc = when_own(&z, e);
+	if (rc == 0 && f->at != NULL)
+		rc = read_at(f, own != NULL, z, e);
+	if (rc == 0)
+		rc = read_time(f, "--start", "start_ms", f->start, z, e);
+	if (rc == 0)
+		rc = read_time(f, "--end", "end_ms", f->end, z, e);
+	tz_free(own);
 	return rc;
 }
 
@@ -308,11 +343,24 @@ fields_command(struct fields *f, int n, char **words, struct err *e)
 	return 0;
 }
 
+/* What fields_finish asks for. */
+static void
+note_said(struct fields *f, int id, const char *value)
+{
+	const char **said = id == F_TZ ? &f->tz : id == F_FOLD ? &f->fold : id == F_START ? &f->start :
+	    id == F_END ? &f->end : NULL;
+
+	if (said != NULL)
+		*said = value[0] != '\0' || id == F_TZ ? value : NULL; /* no zone is one, too: the person's */
+}
+
 int
 fields_take(struct fields *f, int id, const char *value, struct err *e)
 {
-	if ((size_t)id < sizeof plains / sizeof plains[0])
+	if ((size_t)id < sizeof plains / sizeof plains[0]) {
+		note_said(f, id, value);
 		return take_plain(f, &plains[id], value, e);
+	}
 	switch (id) {
 	case F_CRON:
 		return set_when(f, "--cron", "CRON", value, e);

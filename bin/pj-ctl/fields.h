@@ -19,6 +19,7 @@ struct fields {
 	int n;
 	const char *timed, *runs; /* the option that said when, and what; NULL none */
 	bool params;              /* --params was there */
+	const char *at, *start, *end, *tz, *fold; /* as said; NULL not. Times are read when the zone is known */
 };
 
 /* Those that set one member each, then the others. */
@@ -70,7 +71,7 @@ enum {
 	{ F_CRON, 0, "cron", "EXPR", "when: 5 to 7 fields, or @daily and the like; pj-ctl time next EXPR shows it" }, \
 	{ F_EVERY, 0, "every", "DUR", "when: at a fixed rate" }, \
 	{ F_DELAY, 0, "delay", "DUR", "when: so long after the end of the last run" }, \
-	{ F_AT, 0, "at", "TIME", "when: once" }, \
+	{ F_AT, 0, "at", "TIME", "when: once; local times are of --tz, else your own" }, \
 	{ F_DAILY, 0, "daily", "JSON", "when: an interval within a window of the day; see pj-time(7)" }, \
 	{ F_MANUAL, 0, "manual", NULL, "when: by hand only" }, \
 	{ F_TZ, 0, "tz", "ZONE", "when is meant in this zone, such as Europe/Berlin (default: the server's)" }, \
@@ -112,6 +113,9 @@ int fields_take(struct fields *f, int id, const char *value, struct err *e);
 int fields_text(struct fields *f, const char *column, const char *text, struct err *e);
 /* Sets `command` from the words behind `--`. */
 int fields_command(struct fields *f, int n, char **words, struct err *e);
+/* When all options are there: reads their times, in the zone that was said, else the job's own (NULL or "": none), else the
+ * person's. */
+int fields_finish(struct fields *f, const char *job_tz, struct err *e);
 /* Adds all members to an open object. */
 void fields_put(const struct fields *f, struct jw *w);
 void fields_fini(struct fields *f);

@@ -1,10 +1,10 @@
 #include "jobcols.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "time/dur.h"
 #include "time/sched.h"
+#include "timing.h"
 #include "when.h"
 #include "words.h"
 
@@ -16,37 +16,10 @@ text_of(const struct json_t *row, const char *key)
 	return text != NULL ? text : "";
 }
 
-/* A rate or delay: plain milliseconds are shown with units. */
-static void
-put_interval(struct buf *out, const char *expr)
-{
-	char dur[DUR_SIZE];
-
-	if (expr[0] != '\0' && strlen(expr) < 18 && expr[strspn(expr, "0123456789")] == '\0')
-		expr = dur_print(dur, strtoll(expr, NULL, 10));
-	buf_adds(out, expr);
-}
-
 static void
 put_when(const struct json_t *row, struct buf *out)
 {
-	const char *type = text_of(row, "time_type"), *expr = text_of(row, "time_expr");
-
-	if (strcmp(type, "API") == 0) {
-		buf_adds(out, "by hand");
-	} else if (strcmp(type, "CRON") == 0) {
-		buf_adds(out, expr);
-	} else if (strcmp(type, "FIXED_RATE") == 0) {
-		buf_adds(out, "every ");
-		put_interval(out, expr);
-	} else if (strcmp(type, "FIXED_DELAY") == 0) {
-		put_interval(out, expr);
-		buf_adds(out, " after the last");
-	} else if (strcmp(type, "WORKFLOW") == 0) {
-		buf_adds(out, "in workflows");
-	} else {
-		buf_addf(out, "%s %s", type, expr);
-	}
+	timing_put(out, text_of(row, "time_type"), text_of(row, "time_expr"));
 }
 
 /* What runs: the command, or the processor with its parameters. */
@@ -62,7 +35,9 @@ put_what(const struct json_t *row, struct buf *out)
 	}
 	if (strcmp(type, "BUILT_IN") != 0)
 		buf_addf(out, "%s ", type);
-	buf_addf(out, "%s: %s", info, text_of(row, "params"));
+	buf_adds(out, info);
+	if (text_of(row, "params")[0] != '\0')
+		buf_addf(out, ": %s", text_of(row, "params"));
 }
 
 /* 0 stands for no limit. */

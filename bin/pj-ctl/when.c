@@ -23,6 +23,15 @@ when_zone(void)
 	return zone;
 }
 
+int
+when_own(const struct tz **out, struct err *e)
+{
+	if (zone == NULL)
+		zone = tz_open(NULL, e);
+	*out = zone;
+	return zone != NULL ? 0 : -1;
+}
+
 void
 when_fini(void)
 {
@@ -70,4 +79,12 @@ when_parse(const char *text, const struct tz *z, int64_t *out_ms, struct err *e)
 	if (e->code == ERR_DATA)
 		e->code = ERR_USAGE;
 	return -1;
+}
+
+int
+when_check(const char *text, struct err *e)
+{
+	int64_t ms;
+
+	return when_parse(text, NULL, &ms, e);
 }

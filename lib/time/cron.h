@@ -24,6 +24,7 @@ struct cron {
 	uint8_t nth_wday[6]; /* [1..5]: the n-th such day of the month */
 	bool last_work;      /* LW */
 	bool either;         /* Unix: one of the two day fields is enough */
+	bool spread;         /* H or ~: it depends on the seed */
 	bool repeats;        /* within a day: runs in real time through changes of offset */
 	uint64_t year[3];    /* bit n: the year 1970 + n */
 };

@@ -251,6 +251,7 @@ put_spread(struct reader *r, int from, int to)
 
 	if (step(r, &n) != 0 || at_end(r) != 0)
 		return -1;
+	r->c->spread = true;
 	if (n == 0)
 		put(r, from + spread(r, size));
 	else

@@ -177,6 +177,15 @@ sched_type(const struct sched *s)
 	return s->type;
 }
 
+bool
+sched_is_spread(const struct sched *s)
+{
+	for (size_t i = 0; i < s->nrule; i++)
+		if (s->rule[i].spread)
+			return true;
+	return false;
+}
+
 int64_t
 sched_interval_ms(const struct sched *s)
 {

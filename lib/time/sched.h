@@ -3,6 +3,7 @@
 #ifndef PJ_TIME_SCHED_H
 #define PJ_TIME_SCHED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -50,6 +51,8 @@ uint32_t sched_seed(const char *job_name);
 void sched_set_policy(struct sched *s, enum sched_gap gap, enum sched_fold fold);
 
 enum time_type sched_type(const struct sched *s);
+/* Does it depend on the seed: has it H or ~? */
+bool sched_is_spread(const struct sched *s);
 /* The rate, the delay, the step of a daily interval; 0 for other types. */
 int64_t sched_interval_ms(const struct sched *s);
 

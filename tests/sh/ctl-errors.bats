@@ -295,7 +295,7 @@ ends() { # ends CODE COMMAND...: stdout in $output, stderr in $err
 	    --misfire-rate 6 --overlap queue --deadline 10m --jitter 30s --field 'log_config={"type":1}' -- prog '' 'a b' "it's" '日本'
 	assert_eq "$output" '#7'
 	assert_eq "$(tail -n 1 "$CAN/log" | jq -cS .)" "$(jq -cS . <<-'JSON'
-		{"app":"default","name":"my job","enable":false,"time_type":"CRON","time_expr":"@at 2026-11-21T09:00:00Z",
+		{"app":"default","name":"my job","enable":false,"time_type":"CRON","time_expr":"@at 2026-11-21T10:00:00+01:00",
 		"instance_retry_num":3,"retry_delay_ms":60000,"time_limit_ms":3600000,"max_instance_num":1,"on_lost":"fail",
 		"tag":"t","description":"d","designated_workers":"a,b","start_ms":5000,"min_cpu_cores":0.5,
 		"tz":"Europe/Berlin","gap":"run-after","fold":"both","misfire":"all","misfire_window_ms":3600000,
@@ -501,6 +501,48 @@ no stamp")"
 	assert_has "$err" 'column 1'
 	ends 66 pj-ctl time next @daily --tz Mars/Base
 	ends 64 pj-ctl time next @daily --from whenever
+}
+
+@test "time next: what job add takes" {
+	ends 0 pj-ctl time next --every 90s --from 2026-01-01T00:00:00Z -n 2 --tz UTC
+	assert_eq "$output" $'2026-01-01T00:01:30Z\n2026-01-01T00:03:00Z'
+	ends 0 pj-ctl time next --every 1d --from 2026-03-28T12:00 --start 2026-03-29T12:00 --end 2026-03-30T12:00 --tz Europe/Berlin
+	assert_eq "$output" $'2026-03-29T12:00:00+02:00\n2026-03-30T12:00:00+02:00'
+	ends 0 pj-ctl time next --delay 5m --from @0 --epoch
+	assert_eq "$output" 300
+	assert_has "$err" 'the end of that run'
+	ends 0 pj-ctl time next --at 2026-10-25T02:30 --fold both --tz Europe/Berlin --from 2026-10-01 --json
+	assert_eq "$(jq -c . <<<"$output")" '{"next":[1792888200000,1792891800000],"zone":"Europe/Berlin"}'
+	ends 0 pj-ctl time next --daily '{"interval":8,"intervalUnit":"HOURS","startTimeOfDay":"6:0:0","endTimeOfDay":"18:0:0"}' \
+	    --tz UTC --from 2026-01-01T05:00 -n 3
+	assert_eq "$output" $'2026-01-01T13:00:00Z\n2026-01-02T06:00:00Z\n2026-01-02T14:00:00Z'
+	ends 0 pj-ctl time next --cron @daily --tz UTC --from @0 -n 1 --epoch --gap SKIP
+	assert_eq "$output" 86400
+	ends 0 pj-ctl time next --every 5m --audit
+	assert_has "$output" 'a rate counts real time'
+	ends 0 pj-ctl time next 'H 3 * * THU' -n 1
+	assert_has "$err" 'give it with --name'
+	ends 0 pj-ctl time next 'H 3 * * THU' -n 1 --name nightly
+	assert_eq "$err" ''
+	ends 0 pj-ctl time next '0 3 * * THU' -n 1
+	assert_eq "$err" ''
+	ends 1 pj-ctl time next --every 5m --end 2020-01-01
+	ends 64 pj-ctl time next
+	assert_has "$err" 'says when is missing'
+	ends 64 pj-ctl time next @daily --every 5m
+	assert_has "$err" 'both say when'
+	ends 64 pj-ctl time next --at 2026-03-29T02:30 --tz Europe/Berlin
+	assert_has "$err" "--at: time '2026-03-29T02:30': there is no such time in Europe/Berlin"
+	ends 64 pj-ctl time next --every 5x
+	ends 65 pj-ctl time next --every 400d
+}
+
+@test "a local zone that cannot be read is no UTC where times are read in it" {
+	export TZ=Mars/Base
+	ends 66 pj-ctl time next @daily
+	assert_has "$err" 'environment variable TZ'
+	ends 66 pj-ctl simulate --from 2026-01-01 --to 2026-01-02
+	ends 0 pj-ctl time next @daily --tz UTC
 }
 
 @test "server check and backup without a server or database" {

@@ -305,6 +305,38 @@ status_of() {
 	assert_has "$err" 'nosuch'
 }
 
+@test "times of a job with a zone of its own are read in it; daily intervals are readable" {
+	export TZ=UTC
+	at() { pj-ctl job show "$1" --json | jq -r "$2"; }
+	pj-ctl job add tokyo --at 2098-12-24T18:00 --start 2098-01-01 --tz Asia/Tokyo -- true
+	assert_eq "$(at tokyo .nextTriggerMs)" "$(date -d 2098-12-24T18:00+09:00 +%s)000"
+	assert_eq "$(at tokyo .start_ms)" "$(date -d 2098-01-01T00:00+09:00 +%s)000"
+	pj-ctl job edit tokyo --at 2098-12-25T18:00
+	assert_eq "$(at tokyo .nextTriggerMs)" "$(date -d 2098-12-25T18:00+09:00 +%s)000"
+	pj-ctl job edit tokyo --end 2098-12-31
+	assert_eq "$(at tokyo .end_ms)" "$(date -d 2098-12-31T00:00+09:00 +%s)000"
+	pj-ctl job edit tokyo --tz '' --at 2098-12-25T18:00
+	assert_eq "$(at tokyo .nextTriggerMs)" "$(date -d 2098-12-25T18:00Z +%s)000"
+	pj-ctl job edit tokyo --tz Europe/Berlin --start '' --end '' --at 2037-10-25T02:30 --fold both
+	ends 0 pj-ctl job next tokyo
+	assert_eq "$output" $'2037-10-25T02:30:00+02:00\n2037-10-25T02:30:00+01:00'
+	ends 0 pj-ctl job next tokyo --from 2037-10-25T02:30 --tsv
+	assert_eq "$output" "$(date -d 2037-10-25T02:30+01:00 +%s)000"
+	ends 65 pj-ctl job add gap --at 2037-03-29T02:30 --tz Europe/Berlin -- true
+	assert_has "$err" "column 5: '2037-03-29T02:30': there is no such time in Europe/Berlin"
+	ends 64 env TZ=Europe/Berlin pj-ctl job add gap --at 2037-03-29T02:30 -- true
+	assert_has "$err" "--at: time '2037-03-29T02:30': there is no such time"
+	TZ=Europe/Berlin pj-ctl job add mine --at 2037-10-25T02:30 --fold last -- true
+	assert_eq "$(at mine .time_expr)" '@at 2037-10-25T02:30:00+01:00'
+	pj-ctl job add office --daily '{"interval":90,"intervalUnit":"MINUTES","startTimeOfDay":"9:0:0","endTimeOfDay":"17:30:0",
+	    "daysOfWeek":[1,2,3,4,6]}' -- true
+	ends 0 pj-ctl job ls
+	assert_has "$output" 'every 1h30m from 09:00 to 17:30, Mon-Thu,Sat '
+	ends 0 pj-ctl job show office
+	assert_has "$output" 'every 1h30m from 09:00 to 17:30, Mon-Thu,Sat'
+	assert_eq "$(at office '.time_expr | fromjson | .interval')" 90
+}
+
 @test "what this server does not schedule is refused with its reason, or works" {
 	for when in '--every 10s' '--delay 10s' '--execute broadcast'; do
 		# shellcheck disable=SC2086
