@@ -1,7 +1,8 @@
 /* Random days of the scheduler core with everything that can go wrong (job/sim.h says what is checked). Plain days have
  * cron expressions in UTC; wild ones draw all types of jobs, policies and time zones, often on a day when clocks change.
- * Most days are small: a few jobs get as many faults as many. PJ_SIM_SEED=N repeats one day of either; PJ_SIM_DAYS=N runs N of them, from seed PJ_SIM_FIRST (1); PJ_SIM_KIND=plain or
- * wild: only these; PJ_SIM_DB=FILE is its database, to be looked at afterwards. */
+ * Most days are small: a few jobs get as many faults as many. PJ_SIM_SEED=N repeats one day of either; PJ_SIM_DAYS=N runs N
+ * of them, from seed PJ_SIM_FIRST (1); PJ_SIM_KIND=plain or wild: only these; PJ_SIM_DB=FILE is its database, to be looked
+ * at afterwards. */
 #include "core_rig.h"
 
 #include "job/sim.h"
