@@ -160,7 +160,8 @@ leave_out(struct core *c, struct firing *f, int64_t upto_ms, int64_t max, const 
 static int
 run_one(struct core *c, struct firing *f, struct now now, struct err *e)
 {
-	int64_t at = f->at_ms;
+	int64_t at = f->at_ms, due = at + jitter(&f->v->job.spec);
+	bool skips = overlap_of(&f->v->job.spec) == OVERLAP_SKIP;
 	int busy = 0, known = 0;
 
 	/* In time there cannot be a verdict: the clock never was so late. */
@@ -168,7 +169,10 @@ run_one(struct core *c, struct firing *f, struct now now, struct err *e)
 		go_on(f, 1, at);
 		return known < 0 ? -1 : 0;
 	}
-	if (overlap_of(&f->v->job.spec) == OVERLAP_SKIP && (busy = overlap_busy(c, f->d->id, now, e)) < 0)
+	if (skips && paced(c, f->d->id, &f->v->job.spec, at, now, &due, e) < 0)
+		return -1;
+	/* What is due later is looked at then. */
+	if (skips && due <= now.at_ms && (busy = overlap_under_way(c, f->d->id, 0, now, e)) < 0)
 		return -1;
 	if (busy)
 		return leave_out(c, f, at, 1, "overlap", now, e);

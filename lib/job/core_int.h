@@ -27,6 +27,7 @@
 #define TEXT_CANCELED "canceled by user"
 #define TEXT_REPLACED "replaced by a newer instance"
 #define TEXT_DEADLINE "deadline passed"
+#define TEXT_OVERLAP "another instance of the job was running"
 
 struct place { /* a worker's address, for as long as we have given it live attempts */
 	char *address;
@@ -217,9 +218,12 @@ enum overlap overlap_of(const struct job_spec *spec);
 int overlap_busy(struct core *c, int64_t job_id, struct now now, struct err *e);
 /* One of the job is not under way any more: the next one that is parked is looked at again. */
 int overlap_left(struct core *c, int64_t app_id, int64_t job_id, struct err *e);
+/* Does one of the job run, or is one due, or to be tried again? Without but_id (0 none), and of those that are due only with
+ * older ones than that. 1, 0, -1. */
+int overlap_under_way(struct core *c, int64_t job_id, int64_t but_id, struct now now, struct err *e);
 /* It waits until overlap_left. Needs something that will leave: an instance under way, or one that waits and is not parked. */
 int overlap_park(struct core *c, int64_t instance_id, struct err *e);
-/* May a waiting instance start now? 1; 0 not yet; 2 it was canceled, as a newer one replaces it; -1. */
+/* May a waiting instance start now? 1; 0 not yet; 2 it was canceled; -1. */
 int overlap_enter(struct core *c, struct instance *i, const struct job_spec *spec, struct now now, struct err *e);
 
 /* core_clock.c */

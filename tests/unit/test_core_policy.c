@@ -230,6 +230,99 @@ overlap_skip(void **state)
 	rig_close(&r);
 }
 
+static struct job_spec
+late_by(const char *name, int64_t jitter_ms)
+{
+	struct job_spec s = minutely("all");
+
+	word(&s.overlap, "skip");
+	word(&s.name, name);
+	s.jitter_ms = jitter_ms;
+	return s;
+}
+
+/* Each run from its own start on takes so long. */
+static void
+run_each_for(struct rig *r, int64_t run_ms, int64_t until_ms)
+{
+	int64_t id = 0, end_ms = INT64_MAX;
+
+	for (; r->now.at_ms < until_ms; rig_run_until(r, r->now.at_ms + SEC, false)) {
+		if (r->now.at_ms >= end_ms) {
+			rig_say(r, id, INSTANCE_SUCCEED, true, 1, "ok");
+			end_ms = INT64_MAX;
+		}
+		if (r->n_act == 0)
+			continue;
+		assert_int_equal(end_ms, INT64_MAX); /* one at a time */
+		id = r->act[0].instance_id;
+		rig_answer(r, ACTION_RUN, id, 1, MESSAGE_ACCEPTED);
+		end_ms = r->now.at_ms + run_ms;
+		rig_forget(r);
+	}
+	if (end_ms != INT64_MAX)
+		rig_say(r, id, INSTANCE_SUCCEED, true, 1, "ok");
+}
+
+/* An overlap is one when it is to start, not at its nominal time. */
+static void
+overlap_skip_and_jitter(void **state)
+{
+	struct rig r;
+
+	rig_open(&r, NULL);
+	r.conf.report_timeout_ms = HOUR;
+	core_set_timeouts(r.core, &r.conf);
+	rig_save(&r, 0, late_by("job", 55 * SEC), true);
+	run_each_for(&r, 50 * SEC, T0 + 10 * MIN + 59 * SEC);
+	assert_true(rig_sql(&r, "SELECT min(expected_ms - nominal_ms) FROM instance") > 11 * SEC);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 5"), 10);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM skipped"), 0);
+	run_each_for(&r, 70 * SEC, T0 + 20 * MIN + 59 * SEC);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 5"), 15);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 9 AND result ="
+	    " 'another instance of the job was running'"), 5);
+	each_minute_once(&r);
+	rig_close(&r);
+}
+
+/* What is made up for at a rate does not overlap by being past. */
+static void
+overlap_skip_and_rate(void **state)
+{
+	struct job_spec s = late_by("job", 0);
+	struct rig r;
+
+	rig_open(&r, NULL);
+	s.misfire_rate = 4;
+	rig_save(&r, 0, s, true);
+	rig_pass(&r, 10 * MIN + 37 * SEC);
+	rig_restart(&r);
+	rig_run_until(&r, T0 + 14 * MIN, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 5 AND nominal_ms <= 1763683200000 + 600000"), 10);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM skipped"), 0);
+	each_minute_once(&r);
+	rig_close(&r);
+}
+
+/* What somebody wants to run later is not under way now. */
+static void
+overlap_skip_and_a_run_to_come(void **state)
+{
+	struct rig r;
+	int64_t id;
+
+	rig_open(&r, NULL);
+	rig_save(&r, 0, late_by("job", 0), true);
+	assert_int_equal(EVENT(&r, core_job_run(r.core, r.now, r.app, 1, NULL, 5 * MIN + 30 * SEC, &id, &r.e)), 0);
+	rig_run_until(&r, T0 + 10 * MIN, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 5"), 11);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM skipped"), 0);
+	rig_close(&r);
+}
+
 static void
 overlap_queue(void **state)
 {
@@ -1115,7 +1208,8 @@ main(void)
 		cmocka_unit_test(misfire_policies), cmocka_unit_test(none_leaves_out_what_is_late), cmocka_unit_test(all_at_a_rate),
 		cmocka_unit_test(disabled_is_no_misfire), cmocka_unit_test(overlap_skip), cmocka_unit_test(overlap_queue),
 		cmocka_unit_test(overlap_queue_waits_for_a_retry), cmocka_unit_test(overlap_beside_max_instances),
-		cmocka_unit_test(overlap_replace),
+		cmocka_unit_test(overlap_skip_and_jitter), cmocka_unit_test(overlap_skip_and_rate),
+		cmocka_unit_test(overlap_skip_and_a_run_to_come), cmocka_unit_test(overlap_replace),
 		cmocka_unit_test(a_long_queue_holds_up_nobody), cmocka_unit_test(a_long_wait_for_a_worker_holds_up_nobody),
 		 cmocka_unit_test(a_queue_goes_on),
 		cmocka_unit_test(deadline_when_late), cmocka_unit_test(deadline_while_waiting), cmocka_unit_test(jitter_is_stable),
