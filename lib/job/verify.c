@@ -102,9 +102,8 @@ verify_kept_from(struct db *db, int64_t *out, struct err *e)
 	return r == 0 || why.code == ERR_NOTFOUND ? 0 : err_set(e, why.code, "%s", why.msg);
 }
 
-/* Of rates, delays and daily intervals, as far as each run is an instance. */
-static int
-chain_sched(const struct job_spec *spec, const struct tz *tz, struct sched **out, struct err *e)
+int
+verify_chain(const struct job_spec *spec, const struct tz *tz, struct sched **out, struct err *e)
 {
 	bool interval = spec->time_type == TIME_FIXED_RATE || spec->time_type == TIME_FIXED_DELAY;
 
@@ -223,7 +222,7 @@ enter(struct walk *w, int64_t version, struct err *e)
 		return -1;
 	w->tz = verify_zone(w->db, &w->version.spec, w->cursor, &w->zone_ends_ms, &why);
 	if (w->tz == NULL || verify_sched(&w->version.spec, w->tz, &w->sched, &why) < 0 ||
-	    chain_sched(&w->version.spec, w->tz, &w->chain, &why) < 0)
+	    verify_chain(&w->version.spec, w->tz, &w->chain, &why) < 0)
 		tell(w, "unreadable", w->cursor, "version %" PRId64 " cannot be checked: %.150s", version, why.msg);
 	w->ends_ms = INT64_MAX;
 	w->same_from = version;

@@ -18,6 +18,9 @@ struct tz *verify_zone(struct db *db, const struct job_spec *spec, int64_t at_ms
 /* The schedule of a definition in that zone (borrowed); *out NULL: it has no nominal times of its own that could be told
  * from here alone (by hand, rates, delays, daily intervals, workflows). */
 int verify_sched(const struct job_spec *spec, const struct tz *tz, struct sched **out, struct err *e);
+/* The same of rates, delays and daily intervals, as far as each run is an instance: times that follow from each other. *out
+ * NULL: another one. */
+int verify_chain(const struct job_spec *spec, const struct tz *tz, struct sched **out, struct err *e);
 /* From here on nothing that a job did was removed by retention; 0: nothing was. */
 int verify_kept_from(struct db *db, int64_t *out, struct err *e);
 

@@ -43,3 +43,96 @@ show() { # show ID: what it waits for
 	wait_for "[ \"\$(ctl instance show $id --json | jq -r .waits.for)\" = worker ]" 20
 	assert_has "$(show "$id")" 'a worker: the app has no worker; the server has just started, and gives them '
 }
+
+db() {
+	sqlite3 "$SERVER_ROOT/state/server.db" "$1"
+}
+
+@test "why: what waits, with and without the server; runs by hand; an instance by its id" {
+	start_server -o server.start_grace=0
+	start_worker
+	wait_worker_known
+	ctl job add one --overlap queue --retries 1 -- sleep 1000
+	run ctl why one
+	[ "$status" = 0 ]
+	assert_eq "$output" 'the job has no time expression: it runs when it is asked to'
+	first=$(ctl job run one)
+	wait_for "[ \"\$(ctl instance show $first --json | jq -r .status)\" = running ]" 20
+	second=$(ctl job run one)
+	run ctl why one
+	assert_has "$output" "not at its end: instance $first, version 1 of the job: running"
+	assert_has "$output" "not at its end: instance $second, version 1 of the job: waiting
+  it waits for the end of instance $first"
+	run ctl why "$second"
+	assert_eq "$output" "instance $second, version 1 of the job: waiting
+  it waits for the end of instance $first"
+	assert_eq "$(ctl why "$second" --json | jq -r .verdict,.instance,.reason)" "instance
+$second
+overlap"
+	at=$(ctl instance show "$first" --json | jq '.expectedMs / 1000 | floor')
+	run ctl why one "@$at"
+	assert_has "$output" "by hand: instance $first, version 1 of the job: running"
+	assert_has "$output" '  attempt 1 on 127.0.0.1:'
+	run ctl why one @100000
+	assert_has "$output" 'was before the job was made'
+	run ctl why 99
+	[ "$status" = 66 ]
+	assert_has "$output" 'no instance 99'
+	run ctl why "$first" @1
+	[ "$status" = 66 ]
+	kill_pid "$WORKER_PID"
+	ctl instance stop "$second"
+	ctl job add red --workers red --deadline 1h -- true
+	stop_pid "$SERVER_PID"
+	db "UPDATE instance SET status = 1, finished_ms = NULL, due_ms = 1000, job_id = 2 WHERE id = $second"
+	run ctl why "$second"
+	assert_has "$output" 'it waits for a worker, and no server runs that could give it to one'
+	assert_eq "$(ctl why "$second" --tsv | cut -f 1,6,7)" "instance	$second	worker"
+}
+
+@test "why: rates and daily intervals by their second, past and to come; the life cycle; deleted jobs" {
+	start_server
+	ctl job add rate --every 1h -- true
+	ctl job add daily --daily '{"interval":1,"intervalUnit":"HOURS","startTimeOfDay":"00:00:00","endTimeOfDay":"22:30:00"}' -- true
+	ctl job add delay --delay 1h -- true
+	for j in rate daily delay; do
+		next=$(($(ctl job show $j --json | jq .nextTriggerMs) / 1000))
+		run ctl why $j "@$next"
+		assert_has "$output" 'will run, as the next one'
+		run ctl why $j "@$((next + 1))"
+		assert_has "$output" ' is no time of the job, whose times follow from each other'
+	done
+	assert_has "$(ctl why rate "@$(($(ctl job show rate --json | jq .nextTriggerMs) / 1000 + 7200))")" 'will run, after others'
+	assert_eq "$(ctl why delay "@$((next + 7200))" --json | jq -r .verdict)" not-named
+	# Of the window's own beat, whenever this runs.
+	assert_has "$(ctl why daily "$(date -d 'now 2 days' +%F)T05:00")" 'will run, after others'
+	ctl job disable rate
+	run ctl why rate
+	assert_has "$output" 'does not run: the job is disabled, since '
+	run ctl job add short --cron '0 0 12 * * ?' --start 2090-01-02 --end 2090-01-04 --jitter 1h --deadline 2h -- true
+	assert_eq "$(ctl why short 2090-01-01T12:00)" '2090-01-01T12:00:00Z is before the job'"'"'s start, 2090-01-02T00:00:00Z
+  the one after it: 2090-01-02T12:00:00Z'
+	assert_eq "$(ctl why short 2090-01-06T12:00)" '2090-01-06T12:00:00Z is behind the job'"'"'s end, 2090-01-04T00:00:00Z
+  the one before it: 2090-01-03T12:00:00Z'
+	assert_eq "$(ctl why short 2090-01-06T12:00 --json | jq -r .verdict)" lifecycle
+	assert_has "$(ctl why short)" '  up to 1h later, by its jitter
+  not over 2h late, by its deadline'
+	ctl job rm short
+	run ctl why short
+	[ "$status" = 0 ]
+	assert_has "$output" 'the job was deleted, at '
+	assert_eq "$(ctl why short --json | jq -c '[.verdict, .jobId, .atMs]')" '["no-time",4,null]'
+	assert_has "$(ctl why short 2090-01-03T12:00)" 'does not run: the job was deleted, at '
+	ctl job add short -- true
+	assert_eq "$(ctl why short --json | jq -r .jobId)" 5
+	ctl job add often --every 5000ms --processor a.Java
+	run ctl why often
+	[ "$status" = 0 ]
+	assert_has "$output" 'a worker runs the job every 5000 ms within one long instance'
+	assert_has "$output" 'not at its end: instance '
+	wait_for '[ -n "$(ctl instance ls -j often --tsv)" ]' 10
+	at=$(ctl instance ls -j often --json | jq '.instances[0].createdMs / 1000 + 1 | floor')
+	wait_for "[ $at -lt \"\$(date +%s)\" ]" 10
+	run ctl why often "@$at"
+	assert_has "$output" ' is within instance '
+}
