@@ -287,7 +287,8 @@ do_next(const struct verb *v, struct ctl *c, struct opt_args *args)
 
 static const struct verb verbs[] = {
 	{ "next", "EXPR | --every DUR | --delay DUR | --at TIME | --daily JSON [options]",
-	    "the next times of an expression", options, "EXPR is that of job add --cron or --daily; see pj-time(7). Exit code 1: no time comes any more.\n", 0, 1,
+	    "the next times of an expression", options,
+	    "EXPR is that of job add --cron or --daily; see pj-time(7). Exit code 1: no time comes any more.\n", 0, 1,
 	    false, do_next },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL },
 };

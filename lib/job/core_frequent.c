@@ -23,8 +23,11 @@ frequent_check(const struct job_spec *s, struct now now, int64_t *next, struct e
 {
 	const char *text = s->time_expr, *what = s->time_type == TIME_FIXED_RATE ? "rate" : "delay";
 
-	if (text == NULL || text[0] == '\0' || text[strspn(text, "0123456789")] != '\0')
+	if (text == NULL || text[0] == '\0' || strspn(text, "0123456789") == 0)
 		return err_set(e, ERR_DATA, "invalid timeExpression!");
+	if (text[strspn(text, "0123456789")] != '\0')
+		return err_set(e, ERR_DATA, "invalid timeExpression! '%.40s': the %s of what a Java worker repeats is plain "
+		    "milliseconds, 1 to %d; units are for commands (exec, shell)", text, what, SCHED_RATE_MAX_MS);
 	if (strlen(text) > 9 || atol(text) > SCHED_RATE_MAX_MS)
 		return err_set(e, ERR_DATA, "the %s must be less than %dms", what, SCHED_RATE_MAX_MS);
 	if (atol(text) == 0)

@@ -155,7 +155,7 @@ daily_parse(const char *json, struct daily_spec *out, struct err *e)
 
 	if (root == NULL)
 		return err_set(e, ERR_DATA, "daily interval: column %d: %s; write a JSON object with " KEYS,
-		    where.column, where.text);
+		    where.position > 0 ? where.position : 1, where.text);
 	ret = read_object(root, out, e);
 	json_decref(root);
 	return ret;

@@ -236,6 +236,8 @@ test_bad_expressions(void **state)
 {
 	static const struct { const char *text, *why; } bad[] = {
 		{ "", "invalid timeExpression!" }, { "x", "invalid timeExpression!" }, { "-5", "invalid timeExpression!" },
+		{ "5m", "invalid timeExpression! '5m': the rate of what a Java worker repeats is plain milliseconds, 1 to 120000; "
+		    "units are for commands (exec, shell)" },
 		{ "0", "the rate must be greater than 0 ms" }, { "120001", "the rate must be less than 120000ms" },
 		{ "99999999999999999999", "the rate must be less than 120000ms" },
 	};

@@ -111,6 +111,8 @@ test_refused(void **state)
 		{ "{\"interval\":5,\"daysOfWeek\":[1,0]," WINDOW "}", "daysOfWeek[1]" },
 		{ "{\"interval\":5,\"daysOfWeek\":7," WINDOW "}", "array" },
 		{ "{\"interval\":5,\"interval\":6," WINDOW "}", "column" },
+		{ "", "column 1: " },
+		{ "{\n\"interval\":5,\n\"intervalUnit\";\"DAYS\"}", "column 31: " },
 		{ "{\"intervall\":5," WINDOW "}", "unknown key 'intervall'" },
 	};
 	struct daily_spec d;
