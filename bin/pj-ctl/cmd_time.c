@@ -158,7 +158,7 @@ remark(const struct want *w, const struct sched *s, int64_t n)
 		    w->start != NULL || w->end != NULL ? ", from --start to --end" : "");
 	else if (w->type == TIME_FIXED_DELAY && n < w->n)
 		ctl_say("the delay after that begins with the end of that run");
-	else if (w->name == NULL && sched_is_spread(s))
+	if (w->name == NULL && sched_is_spread(s))
 		ctl_say("H and ~ depend on the job's name: give it with --name");
 }
 

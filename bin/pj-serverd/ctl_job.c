@@ -9,6 +9,8 @@
 
 #define LIST_MAX 1000
 #define NEXT_MAX 1000
+#define FROM_MIN_MS (-62167219200000LL) /* the years 0 to 9999 */
+#define FROM_MAX_MS 253402300799999LL
 
 int
 ctl_known(struct call *c, const char *const *known, struct err *e)
@@ -151,6 +153,17 @@ job_show(struct call *c, struct err *e)
 	return 0;
 }
 
+/* From when on times are asked for. */
+static int
+take_from(struct call *c, int64_t *out, struct err *e)
+{
+	if (call_i64(c, "from", server_now(c->server).at_ms, out, e) != 0)
+		return -1;
+	if (*out >= FROM_MIN_MS && *out <= FROM_MAX_MS)
+		return 0;
+	return err_set(e, ERR_USAGE, "from is %lld; milliseconds since 1970 in the years 0 to 9999 are allowed", (long long)*out);
+}
+
 /* What changes of the clock do to it. */
 static int
 job_audit(struct call *c, struct err *e)
@@ -161,7 +174,7 @@ job_audit(struct call *c, struct err *e)
 	struct jw w;
 	int rc;
 
-	if (call_i64(c, "from", server_now(c->server).at_ms, &from_ms, e) != 0 || ctl_job(c, &a, &j, e) != 0)
+	if (take_from(c, &from_ms, e) != 0 || ctl_job(c, &a, &j, e) != 0)
 		return -1;
 	jw_init(&w, &c->out);
 	jw_obj(&w);
@@ -183,7 +196,7 @@ job_next(struct call *c, struct err *e)
 	struct jw w;
 	int got;
 
-	if (call_i64(c, "n", 5, &n, e) != 0 || call_i64(c, "from", server_now(c->server).at_ms, &from_ms, e) != 0)
+	if (call_i64(c, "n", 5, &n, e) != 0 || take_from(c, &from_ms, e) != 0)
 		return -1;
 	if (n < 1 || n > NEXT_MAX)
 		return err_set(e, ERR_USAGE, "n is %lld; 1 to %d are allowed", (long long)n, NEXT_MAX);

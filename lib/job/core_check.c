@@ -114,11 +114,15 @@ check_spec(const struct job_spec *s, struct err *e)
 	return check_texts(s, e) < 0 || check_words(s, e) < 0 || check_codes(s, e) < 0 || check_numbers(s, e) < 0 ? -1 : 0;
 }
 
+#define START_MAX_MS 4102617600000LL /* behind 2099 everywhere */
+
 static int
 check_life(const struct job_spec *s, struct now now, struct err *e)
 {
 	if (s->start_ms < 0 || s->end_ms < 0)
 		return err_set(e, ERR_DATA, "lifeCycle: times before 1970");
+	if (s->start_ms > START_MAX_MS)
+		return err_set(e, ERR_DATA, "lifeCycle: it starts after the year 2099");
 	if (s->end_ms != 0 && s->end_ms <= now.at_ms)
 		return err_set(e, ERR_DATA, "lifecycle is out of date!");
 	if (s->end_ms != 0 && s->start_ms > s->end_ms)

@@ -30,7 +30,7 @@ interval_next(const struct sched *s, const struct job *j, int64_t from_ms, int n
 	}
 	if (at <= from_ms)
 		at += ((from_ms - at) / step + 1) * step;
-	for (; got < n && at <= end; at += step)
+	for (; got < n && at <= end && at < SCHED_NEVER - step; at += step)
 		out[got++] = at;
 	return got;
 }

@@ -44,9 +44,8 @@ unit_at(const char *p, size_t len)
 static int64_t
 refuse(struct err *e, const char *text, const char *p, const char *why)
 {
-	return err_set(e, ERR_DATA, "duration '%.60s', column %td: %s; write such as 90s, 1m30s, 500ms, 2h, 1d "
-	    "(plain: seconds)",
-	    text, p - text + 1, why);
+	return err_set(e, ERR_DATA, "duration '%.60s', column %td: %s; write such as 90s, 1m30s, 500ms, 2h, 1d", text,
+	    p - text + 1, why);
 }
 
 int64_t

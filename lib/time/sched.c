@@ -59,6 +59,7 @@ sched_seed(const char *job_name)
 static int
 parse_interval(struct sched *s, const char *expr, const char *what, struct err *e)
 {
+	struct err why = ERR_INIT;
 	size_t digits, len;
 	char text[64];
 	int64_t ms = 0;
@@ -81,8 +82,9 @@ parse_interval(struct sched *s, const char *expr, const char *what, struct err *
 			return err_set(e, ERR_DATA, "the %s must not be over %d ms; write a longer one as a duration "
 			    "such as 5m", what,
 			    SCHED_RATE_MAX_MS);
-	} else if ((ms = dur_parse_ms(text, e)) < 0) {
-		return err_prefix(e, "the %s", what);
+	} else if ((ms = dur_parse_ms(text, &why)) < 0) {
+		return err_set(e, why.code, "the %s: %s, or milliseconds without a unit, 1 to %d", what, why.msg,
+		    SCHED_RATE_MAX_MS);
 	}
 	if (ms < 1 || ms > INTERVAL_MAX_MS)
 		return err_set(e, ERR_DATA, "the %s must be greater than 0 ms, and 366 days at most", what);

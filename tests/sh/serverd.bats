@@ -147,6 +147,11 @@ start_fails() {
 	assert_eq "$(jq -c '[.version,.time_expr,.nextTriggerMs,.description]' <<<"$answer")" '[2,"0 0 0 1 1 ? 2099",4070908800000,"d"]'
 	assert_eq "$(post job/edit '{"job":"one","version":1,"tag":"x"}' | jget .error.code)" conflict
 	assert_eq "$(pj 'job/next?job=one&n=3' | jq -c .next)" '[4070908800000]'
+	for path in next audit; do
+		assert_has "$(pj "job/$path?job=one&from=9223372036854775807")" 'in the years 0 to 9999 are allowed'
+		assert_has "$(pj "job/$path?job=one&from=-9223372036854775808")" 'in the years 0 to 9999 are allowed'
+		assert_eq "$(pj "job/$path?job=one&from=253402300799999" | jget .error)" null
+	done
 	assert_has "$(post job/add '{"name":"x","command":["x"],"colour":"red"}')" colour
 	assert_has "$(post job/add '{"name":"x","command":["x"],"time_type":"CRON","time_expr":"not cron"}')" '"error"'
 	assert_has "$(post job/add '{"name":"x","command":["x"],"execute_type":"MAP"}')" executeType

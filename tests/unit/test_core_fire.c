@@ -327,6 +327,7 @@ refused_definitions(void **state)
 		{ TIME_CRON, "every day", NULL, "timeExpression", 0, 0 },
 		{ TIME_CRON, NULL, NULL, "timeExpression", 0, 0 },
 		{ TIME_CRON, "* * * * * ?", NULL, "lifecycle is out of date!", 0, T0 },
+		{ TIME_CRON, "* * * * * ?", NULL, "lifeCycle: it starts after the year 2099", INT64_MAX - 100000, 0 },
 		{ TIME_CRON, "* * * * * ?", NULL, "lifecycle is invalid! start time must earlier then end time.", T0 + 9000, T0 + 8000 },
 		{ TIME_FIXED_RATE, "120001", NULL, "the rate must be less than 120000ms", 0, 0 },
 		{ 77, "1000", NULL, "timeExpressionType", 0, 0 },

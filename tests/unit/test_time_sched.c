@@ -394,6 +394,9 @@ test_interval_bounds(void **state)
 		assert_null(sched_parse(TIME_FIXED_DELAY, bad[i], NULL, 0, &e));
 		assert_non_null(strstr(e.msg, "the delay"));
 	}
+	assert_null(sched_parse(TIME_FIXED_DELAY, "1m30", NULL, 0, &e));
+	assert_string_equal(e.msg, "the delay: duration '1m30', column 5: a unit must be here: w, d, h, m, s or ms; write such as 90s, "
+	    "1m30s, 500ms, 2h, 1d, or milliseconds without a unit, 1 to 120000");
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
 		sched_free(parse(TIME_FIXED_RATE, good[i], NULL));
 }
