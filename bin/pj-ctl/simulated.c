@@ -11,7 +11,8 @@ struct copying {
 	struct simulated *s;
 	struct db *from;
 	const struct sim_conf *conf;
-	int64_t (*samples)[SAMPLES];
+	int64_t **samples;         /* of each job as many as it has */
+	int64_t scratch[SAMPLES];
 	int64_t cap;
 	int rc;
 	struct err *e;
@@ -82,8 +83,9 @@ by_size(const void *a, const void *b)
 }
 
 static int
-read_samples(struct copying *c, struct simulated_job *to, int64_t *ms)
+read_samples(struct copying *c, struct simulated_job *to, int64_t **out)
 {
+	int64_t *ms = c->scratch;
 	struct stmt *st = db_stmt(c->from, "SELECT a.finished_ms - a.started_ms FROM instance i JOIN attempt a ON"
 	    " a.instance_id = i.id WHERE i.job_id = ? AND a.state IN (4, 5) AND a.finished_ms >= a.started_ms"
 	    " ORDER BY i.id DESC, a.attempt DESC LIMIT ?", c->e);
@@ -99,6 +101,10 @@ read_samples(struct copying *c, struct simulated_job *to, int64_t *ms)
 		to->median_ms = ms[(to->samples - 1) / 2];
 		to->p95_ms = ms[(to->samples - 1) * 95 / 100];
 	}
+	*out = calloc((size_t)to->samples + 1, sizeof **out);
+	if (*out == NULL)
+		return err_set(c->e, ERR_NOMEM, "out of memory");
+	memcpy(*out, ms, (size_t)to->samples * sizeof *ms);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -107,7 +113,7 @@ grow(struct copying *c)
 {
 	int64_t cap = c->cap == 0 ? 16 : c->cap * 2;
 	struct simulated_job *jobs = reallocarray(c->s->jobs, (size_t)cap, sizeof *jobs);
-	int64_t (*samples)[SAMPLES];
+	int64_t **samples;
 
 	if (jobs == NULL)
 		return err_set(c->e, ERR_NOMEM, "out of memory");
@@ -130,10 +136,10 @@ take(struct copying *c, const struct job *j)
 	to = &c->s->jobs[c->s->n_jobs];
 	*to = (struct simulated_job){ .id = j->id, .app = app_name(c->from, j->app_id, c->e),
 		.name = strdup(j->spec.name) };
-	c->s->n_jobs++;
+	c->samples[c->s->n_jobs++] = NULL;
 	if (to->app == NULL || to->name == NULL)
 		return err_set(c->e, ERR_NOMEM, "out of memory");
-	return put(c, j) < 0 ? -1 : read_samples(c, to, c->samples[c->s->n_jobs - 1]);
+	return put(c, j) < 0 ? -1 : read_samples(c, to, &c->samples[c->s->n_jobs - 1]);
 }
 
 static bool
@@ -179,6 +185,8 @@ simulated_init(struct simulated *s, const char *path, const char *app, const str
 	db_close(c.from);
 	if (rc == 0)
 		rc = start(&c);
+	for (int64_t i = 0; i < s->n_jobs; i++)
+		free(c.samples[i]);
 	free(c.samples);
 	return rc;
 }
