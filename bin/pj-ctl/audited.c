@@ -81,12 +81,20 @@ put_change(const struct json_t *change)
 		put_real_time(change, strcmp(text(change, "policy"), "window") == 0);
 }
 
+/* Of a time: its day, or all of seconds since 1970. */
+static int
+day_length(const char *time)
+{
+	return time[0] == '@' ? (int)strlen(time) : 10;
+}
+
 static void
 put_people(const struct json_t *doc)
 {
 	const struct json_t *changes = js_get(doc, "transitions");
 
-	printf("%s, %.10s to %.10s: ", text(doc, "zone"), text(doc, "from"), text(doc, "to"));
+	printf("%s, %.*s to %.*s: ", text(doc, "zone"), day_length(text(doc, "from")), text(doc, "from"),
+	    day_length(text(doc, "to")), text(doc, "to"));
 	if (js_len(changes) == 0) {
 		printf("%s\n", text(doc, "why"));
 		return;

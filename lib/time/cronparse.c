@@ -139,6 +139,7 @@ nickname(struct cron_text *t, struct err *e)
 int
 cronparse(struct cron_text text, uint32_t seed, struct cron *rules, size_t *n, size_t most, struct err *e)
 {
+	struct cron_text said;
 	struct split s;
 
 	while (text.p < text.end && is_blank(*text.p))
@@ -148,13 +149,14 @@ cronparse(struct cron_text text, uint32_t seed, struct cron *rules, size_t *n, s
 	if (text.p == text.end)
 		return cronfield_error(e, text, "an empty expression: write 5, 6 or 7 fields, a name such as @daily, "
 		    "or @at TIME");
+	said = text;
 	if (*text.p == '@' && nickname(&text, e) != 0)
 		return -1;
 	if (split_fields(text, &s, e) != 0)
 		return -1;
 	for (int j = 0; j < s.alternatives; j++) {
 		if (*n == most)
-			return cronfield_error(e, text, "more than %zu alternatives", most);
+			return cronfield_error(e, said, "more than %zu alternatives", most);
 		if (rule(&s, j, seed, &rules[*n], e) != 0)
 			return -1;
 		++*n;

@@ -70,14 +70,18 @@ open_file(const char *path, const char *name, struct err *e)
 	return z;
 }
 
-/* Only plain relative names: a job's definition must not reach other files. */
+/* Only plain relative names: a job's definition must not reach other files, nor have many names for one. */
 static bool
 good_name(const char *name)
 {
 	size_t len = strlen(name);
+	char before = '/';
 
-	if (len == 0 || len > NAME_MAX_LEN || name[0] == '/' || strstr(name, "..") != NULL)
+	if (len == 0 || len > NAME_MAX_LEN || name[len - 1] == '/')
 		return false;
+	for (const char *p = name; *p != '\0'; before = *p++)
+		if (before == '/' && (*p == '/' || *p == '.' || *p == '-'))
+			return false;
 	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/.") == len;
 }
 

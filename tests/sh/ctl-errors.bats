@@ -493,6 +493,8 @@ no stamp")"
 	    '["gap","2027-03-14T00:00:00",["2027-03-14T01:00:00-04:00"]]'
 	ends 0 pj-ctl time next @daily --tz Asia/Tokyo --from 2026-11-21 --audit
 	assert_eq "$output" 'Asia/Tokyo, 2026-11-21 to 2028-11-22: no change of the clock in this time touches it'
+	ends 0 pj-ctl time next @daily --tz UTC --from 9999-06-01 --audit
+	assert_eq "$output" 'UTC, 9999-06-01 to @253447056000: no change of the clock in this time touches it'
 	ends 64 pj-ctl time next @daily --gap jump
 	assert_has "$err" 'none of skip, run-after, shift'
 	ends 64 pj-ctl time next @daily --fold none

@@ -58,7 +58,8 @@ static void
 test_names(void **state)
 {
 	static const char *const bad[] = { "Nowhere/City", "../../etc/passwd", "/etc/localtime", "Europe", "Europe/", "a b",
-		"Europe/Berlin\n", ".", "zone.tab", "America/New_York/x" };
+		"Europe/Berlin\n", ".", "zone.tab", "America/New_York/x", "Europe//Berlin",
+		"Europe/./Berlin", "./Europe/Berlin", "Europe/../Europe/Berlin", "/", "..", "-x", "Europe/Berlin/" };
 	char longest[300];
 	struct tz *z;
 
