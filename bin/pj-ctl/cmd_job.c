@@ -12,7 +12,7 @@
 
 #define PAGE 500
 
-enum { J_LIMIT, J_COUNT, J_FROM, J_AUDIT };
+enum { J_LIMIT, J_COUNT, J_FROM, J_AUDIT, J_MAKE_UP };
 
 /* --- ls -------------------------------------------------------------------------------------------------------- */
 
@@ -256,7 +256,7 @@ do_next(const struct verb *v, struct ctl *c, struct opt_args *args)
 /* --- rm, enable, disable --------------------------------------------------------------------------------------- */
 
 static int
-change_one(struct ctl *c, const char *path, const char *job)
+post_one(struct ctl *c, const char *path, const char *job, bool make_up)
 {
 	struct buf body = BUF_INIT;
 	struct json_t *doc = NULL;
@@ -266,6 +266,8 @@ change_one(struct ctl *c, const char *path, const char *job)
 
 	call_body(c, &w, &body);
 	jw_str(&w, "job", job);
+	if (make_up)
+		jw_bool(&w, "makeUp", true);
 	jw_end(&w);
 	if (words_check(job, &e) != 0 || call_post(c, path, &body, &doc, &e) != 0) {
 		call_suggest_job(c, job, &e);
@@ -282,6 +284,18 @@ change_one(struct ctl *c, const char *path, const char *job)
 }
 
 static int
+change_one(struct ctl *c, const char *path, const char *job)
+{
+	return post_one(c, path, job, false);
+}
+
+static int
+make_up_one(struct ctl *c, const char *path, const char *job)
+{
+	return post_one(c, path, job, true);
+}
+
+static int
 change_all(const struct verb *v, struct ctl *c, struct opt_args *args, const char *path)
 {
 	int rc = verb_parse(v, c, args, NULL, NULL);
@@ -295,10 +309,26 @@ do_rm(const struct verb *v, struct ctl *c, struct opt_args *args)
 	return change_all(v, c, args, "job/rm");
 }
 
+static const struct opt enable_options[] = {
+	{ J_MAKE_UP, 0, "make-up", NULL, "times that passed meanwhile are past as after a downtime: see --misfire" },
+	{ 0, 0, NULL, NULL, NULL },
+};
+
+static int
+take_make_up(int id, const char *value, void *arg, struct err *e)
+{
+	(void)id, (void)value, (void)e;
+	*(bool *)arg = true;
+	return 0;
+}
+
 static int
 do_enable(const struct verb *v, struct ctl *c, struct opt_args *args)
 {
-	return change_all(v, c, args, "job/enable");
+	bool make_up = false;
+	int rc = verb_parse(v, c, args, take_make_up, &make_up);
+
+	return rc == OPT_GO ? verb_each(c, args, make_up ? make_up_one : change_one, "job/enable") : rc;
 }
 
 static int
@@ -321,7 +351,7 @@ static const struct verb verbs[] = {
 	{ "edit", "JOB [options] [-- COMMAND ARG...]", "change a job: what is not named stays as it is",
 	    cmd_job_edit_options, JOB_MORE ADD_MORE, 1, 1, true, cmd_job_edit },
 	{ "rm", "JOB...", "remove jobs; their instances stay", NULL, JOB_MORE, 1, VERB_ANY, false, do_rm },
-	{ "enable", "JOB...", "let jobs be triggered again, from now on", NULL, JOB_MORE, 1, VERB_ANY, false,
+	{ "enable", "[--make-up] JOB...", "let jobs be triggered again, from now on", enable_options, JOB_MORE, 1, VERB_ANY, false,
 	    do_enable },
 	{ "disable", "JOB...", "trigger jobs no more; what runs goes on", NULL, JOB_MORE, 1, VERB_ANY, false,
 	    do_disable },

@@ -317,16 +317,22 @@ job_edit(struct call *c, struct err *e)
 static int
 set_status(struct call *c, enum job_status status, struct err *e)
 {
-	static const char *const known[] = { "app", "job", NULL };
+	const char *names[] = { "app", "job", status == JOB_ENABLED ? "makeUp" : NULL, NULL };
 	struct app a;
 	struct job j;
+	bool make_up;
 	int64_t id;
+	int rc;
 
-	if (ctl_known(c, known, e) != 0 || ctl_job(c, &a, &j, e) != 0)
+	if (ctl_known(c, names, e) != 0 || js_bool(c->body, "makeUp", false, &make_up, e) != 0 || ctl_job(c, &a, &j, e) != 0)
 		return -1;
 	id = j.id;
 	job_fini(&j);
-	if (core_job_status(c->server->core, server_now(c->server), a.id, id, status, e) != 0)
+	if (make_up)
+		rc = core_job_make_up(c->server->core, server_now(c->server), a.id, id, e);
+	else
+		rc = core_job_status(c->server->core, server_now(c->server), a.id, id, status, e);
+	if (rc != 0)
 		return -1;
 	buf_addf(&c->out, "{\"id\":%lld}", (long long)id);
 	return 0;

@@ -115,6 +115,8 @@ bool core_expects(struct core *c, int64_t instance_id, int64_t attempt);
 int core_job_save(struct core *c, struct now now, int64_t app_id, int64_t job_id, const struct job_spec *spec, bool enable,
     int64_t *id, struct err *e);
 int core_job_status(struct core *c, struct now now, int64_t app_id, int64_t job_id, enum job_status status, struct err *e);
+/* Enables a disabled job as if the server had been away meanwhile: what of its times is past is its misfire's to decide. */
+int core_job_make_up(struct core *c, struct now now, int64_t app_id, int64_t job_id, struct err *e);
 int core_job_run(struct core *c, struct now now, int64_t app_id, int64_t job_id, const char *params, int64_t delay_ms,
     int64_t *instance_id, struct err *e);
 /* Would a job with this expression, life cycle and zone be saved? 0; ERR_DATA says why not. */

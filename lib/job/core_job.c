@@ -267,15 +267,26 @@ set_status(struct core *c, const struct job *j, enum job_status status, struct n
 	return err_set(e, ERR_USAGE, "no job status %d", (int)status);
 }
 
+/* Its trigger stays where it was when it was disabled: all from there on is due, be it over by now. */
 static int
-get_and_set_status(struct core *c, struct now now, int64_t app_id, int64_t job_id, enum job_status status, struct err *e)
+make_up(struct core *c, const struct job *j, struct now now, struct err *e)
+{
+	if (j->status != JOB_DISABLED || j->next_trigger_ms == 0 || frequent_is(&j->spec))
+		return set_status(c, j, JOB_ENABLED, now, e);
+	c->next_trigger_ms = INT64_MIN;
+	return job_set_status(c->db, j->id, JOB_ENABLED, j->next_trigger_ms, now.at_ms, e);
+}
+
+static int
+get_and_set_status(struct core *c, struct now now, int64_t app_id, int64_t job_id, enum job_status status, bool all,
+    struct err *e)
 {
 	struct job j;
 	int r;
 
 	if (get_job(c, app_id, job_id, &j, e) < 0)
 		return -1;
-	r = set_status(c, &j, status, now, e);
+	r = all ? make_up(c, &j, now, e) : set_status(c, &j, status, now, e);
 	job_fini(&j);
 	return r;
 }
@@ -285,7 +296,15 @@ core_job_status(struct core *c, struct now now, int64_t app_id, int64_t job_id, 
 {
 	if (core_event_begin(c, now, e) < 0)
 		return -1;
-	return core_event_end(c, get_and_set_status(c, now, app_id, job_id, status, e));
+	return core_event_end(c, get_and_set_status(c, now, app_id, job_id, status, false, e));
+}
+
+int
+core_job_make_up(struct core *c, struct now now, int64_t app_id, int64_t job_id, struct err *e)
+{
+	if (core_event_begin(c, now, e) < 0)
+		return -1;
+	return core_event_end(c, get_and_set_status(c, now, app_id, job_id, JOB_ENABLED, true, e));
 }
 
 int

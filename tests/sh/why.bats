@@ -2,6 +2,7 @@
 # pj-ctl why and instance show: what a time of a job came to, and what a waiting instance waits for.
 
 load helpers
+load serverd_lib
 
 teardown() {
 	stop_all
@@ -135,4 +136,25 @@ overlap"
 	wait_for "[ $at -lt \"\$(date +%s)\" ]" 10
 	run ctl why often "@$at"
 	assert_has "$output" ' is within instance '
+}
+
+@test "job enable --make-up: a pause is as a downtime, and its times have their verdicts" {
+	start_server
+	ctl job add all --cron '* * * * * ?' --misfire all -- true
+	ctl job add none --cron '* * * * * ?' --misfire none -- true
+	ctl job disable all none
+	paused=$(date +%s)
+	wait_for '[ "$(date +%s)" -ge $((paused + 12)) ]' 30
+	ctl job enable --make-up all none
+	at=$((paused + 1))
+	wait_for "[ \"\$(ctl why all @$at --json | jq -r .verdict)\" = instance ]" 20
+	wait_for "[ \"\$(ctl why none @$at --json | jq -r .verdict)\" = left-out ]" 20
+	assert_has "$(ctl why none @$at)" 'misfire left it out (missed)'
+	run ctl verify
+	assert_eq "$output" '2 jobs: each time has one verdict'
+	run ctl job enable --make-up all # is enabled: nothing to do
+	[ "$status" = 0 ]
+	run ctl job enable --make-up nobody
+	[ "$status" = 66 ]
+	assert_eq "$(post job/disable '{"job":"all","makeUp":true}' | jq -r .error.code)" data
 }

@@ -171,6 +171,52 @@ disabled_is_no_misfire(void **state)
 	rig_close(&r);
 }
 
+/* Unless who enables it says so: then a pause is as a downtime. */
+static void
+a_pause_is_made_up(void **state)
+{
+	static const struct { const char *misfire; int ran, missed; } t[] = { { "once", 1, 59 }, { "none", 0, 60 }, { "all", 60, 0 } };
+
+	for (size_t k = 0; k < sizeof t / sizeof t[0]; k++) {
+		struct rig r;
+		int64_t id;
+
+		rig_open(&r, NULL);
+		id = rig_save(&r, 0, minutely(t[k].misfire), true);
+		assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, id, JOB_DISABLED, &r.e)), 0);
+		away(&r, 60 * MIN + 30 * SEC);
+		assert_int_equal(EVENT(&r, core_job_make_up(r.core, r.now, r.app, id, &r.e)), 0);
+		rig_run_until(&r, T0 + 62 * MIN, true);
+		rig_succeed_all(&r);
+		assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance"), t[k].ran + 2);
+		assert_int_equal(rig_sql(&r, "SELECT coalesce(sum(count), 0) FROM skipped WHERE reason = 'missed'"), t[k].missed);
+		assert_int_equal(rig_sql(&r, "SELECT count(*) FROM skipped WHERE reason <> 'missed'"), 0);
+		each_minute_once(&r);
+		rig_close(&r);
+	}
+}
+
+/* What is over when it is enabled has its times to come to, and then is over. */
+static void
+a_pause_past_the_end_is_made_up(void **state)
+{
+	struct rig r;
+	struct job_spec s = rig_spec("once", TIME_CRON, "@at 2025-11-21T00:10:00Z");
+	int64_t id;
+
+	rig_open(&r, NULL);
+	id = rig_save(&r, 0, s, true);
+	assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, id, JOB_DISABLED, &r.e)), 0);
+	away(&r, 60 * MIN);
+	assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, id, JOB_ENABLED, &r.e)), -1);
+	assert_int_equal(EVENT(&r, core_job_make_up(r.core, r.now, r.app, id, &r.e)), 0);
+	rig_run_until(&r, T0 + 61 * MIN, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 5 AND nominal_ms = 1763683200000 + 600000"), 1);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM job WHERE status = 2 AND over_ms IS NOT NULL"), 1);
+	rig_close(&r);
+}
+
 /* --- overlap ----------------------------------------------------------------------------------------------------- */
 
 static int64_t
@@ -1206,7 +1252,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(misfire_policies), cmocka_unit_test(none_leaves_out_what_is_late), cmocka_unit_test(all_at_a_rate),
-		cmocka_unit_test(disabled_is_no_misfire), cmocka_unit_test(overlap_skip), cmocka_unit_test(overlap_queue),
+		cmocka_unit_test(disabled_is_no_misfire), cmocka_unit_test(a_pause_is_made_up),
+		cmocka_unit_test(a_pause_past_the_end_is_made_up), cmocka_unit_test(overlap_skip), cmocka_unit_test(overlap_queue),
 		cmocka_unit_test(overlap_queue_waits_for_a_retry), cmocka_unit_test(overlap_beside_max_instances),
 		cmocka_unit_test(overlap_skip_and_jitter), cmocka_unit_test(overlap_skip_and_rate),
 		cmocka_unit_test(overlap_skip_and_a_run_to_come), cmocka_unit_test(overlap_replace),
