@@ -28,6 +28,7 @@ when_own(const struct tz **out, struct err *e)
 {
 	if (zone == NULL)
 		zone = tz_open(NULL, e);
+	tried = zone != NULL;
 	*out = zone;
 	return zone != NULL ? 0 : -1;
 }
