@@ -108,10 +108,38 @@ check_numbers(const struct job_spec *s, struct err *e)
 	return 0;
 }
 
+static bool
+is_other(const char *value, const char *dflt)
+{
+	return value != NULL && strcmp(value, dflt) != 0;
+}
+
+/* One long instance has no times of its own that could be missed, overlap or be late. */
+static int
+check_frequent(const struct job_spec *s, struct err *e)
+{
+	const struct {
+		const char *name;
+		bool given;
+	} p[] = {
+		{ "misfire", is_other(s->misfire, "once") }, { "misfire_window_ms", s->misfire_window_ms != 0 },
+		{ "misfire_rate", s->misfire_rate != 0 }, { "overlap", is_other(s->overlap, "allow") },
+		{ "deadline_ms", s->deadline_ms != 0 }, { "jitter_ms", s->jitter_ms != 0 },
+	};
+
+	for (size_t i = 0; i < sizeof p / sizeof p[0]; i++)
+		if (p[i].given)
+			return err_set(e, ERR_DATA, "%s: not for the rate or delay of a processor, which a worker runs within one long "
+			    "instance; commands, cron expressions and daily intervals have it", p[i].name);
+	return 0;
+}
+
 int
 check_spec(const struct job_spec *s, struct err *e)
 {
-	return check_texts(s, e) < 0 || check_words(s, e) < 0 || check_codes(s, e) < 0 || check_numbers(s, e) < 0 ? -1 : 0;
+	if (check_texts(s, e) < 0 || check_words(s, e) < 0 || check_codes(s, e) < 0 || check_numbers(s, e) < 0)
+		return -1;
+	return frequent_is(s) ? check_frequent(s, e) : 0;
 }
 
 #define START_MAX_MS 4102617600000LL /* behind 2099 everywhere */

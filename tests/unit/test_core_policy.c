@@ -747,6 +747,34 @@ refused(void **state)
 	rig_close(&r);
 }
 
+/* A worker runs it within one long instance: there are no times that a policy could be about. Nothing is ignored in silence. */
+static void
+no_policies_of_a_second_level_job(void **state)
+{
+	struct rig r;
+
+	rig_open(&r, NULL);
+	for (int k = 0; k < 7; k++) {
+		struct job_spec s = rig_spec("java", TIME_FIXED_RATE, "5000");
+		int64_t id;
+
+		word(&s.processor_info, "a.Processor");
+		s.misfire_window_ms = k == 1;
+		s.misfire_rate = k == 2;
+		s.deadline_ms = k == 3;
+		s.jitter_ms = k == 4;
+		if (k == 5)
+			word(&s.overlap, "queue");
+		if (k == 6)
+			word(&s.misfire, "all");
+		err_clear(&r.e);
+		assert_int_equal(EVENT(&r, core_job_save(r.core, r.now, r.app, 0, &s, true, &id, &r.e)), k == 0 ? 0 : -1);
+		assert_true(k == 0 || strstr(r.e.msg, "not for the rate or delay of a processor") != NULL);
+		job_spec_fini(&s);
+	}
+	rig_close(&r);
+}
+
 /* --- the clock is set -------------------------------------------------------------------------------------------- */
 
 static void
@@ -1260,7 +1288,8 @@ main(void)
 		cmocka_unit_test(a_long_queue_holds_up_nobody), cmocka_unit_test(a_long_wait_for_a_worker_holds_up_nobody),
 		 cmocka_unit_test(a_queue_goes_on),
 		cmocka_unit_test(deadline_when_late), cmocka_unit_test(deadline_while_waiting), cmocka_unit_test(jitter_is_stable),
-		cmocka_unit_test(refused), cmocka_unit_test(clock_set_there_and_back), cmocka_unit_test(clock_set_back_and_there),
+		cmocka_unit_test(refused), cmocka_unit_test(no_policies_of_a_second_level_job),
+		cmocka_unit_test(clock_set_there_and_back), cmocka_unit_test(clock_set_back_and_there),
 		cmocka_unit_test(over_is_not_for_ever), cmocka_unit_test(made_while_ahead), cmocka_unit_test(overlap_is_planned_anew),
 		cmocka_unit_test(clock_of_years_ago), cmocka_unit_test(a_leap_makes_nothing_old),
 		cmocka_unit_test(a_steady_clock_counts),
