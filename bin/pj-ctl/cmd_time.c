@@ -139,6 +139,8 @@ put_time(const struct ctl *c, const struct want *w, const struct tz *z, int64_t 
 		buf_addf(&out, "%s%lld", first ? "" : ",", (long long)at_ms);
 	else if (c->format == CTL_TSV)
 		buf_addf(&out, "%lld\n", (long long)at_ms);
+	else if (w->epoch && at_ms % 1000 != 0) /* of rates and daily intervals: none is before 1970 */
+		buf_addf(&out, "%lld.%03d\n", (long long)(at_ms / 1000), (int)(at_ms % 1000));
 	else if (w->epoch)
 		buf_addf(&out, "%lld\n", (long long)(at_ms / 1000));
 	else {

@@ -296,8 +296,9 @@ tilde(struct reader *r, struct cron_text start, int from)
 
 /* Day of month: L, LW, L-n. The L is taken. */
 static int
-last_day(struct reader *r, struct cron_text start)
+last_day(struct reader *r)
 {
+	struct cron_text at;
 	int n = 0;
 
 	if (take(r, 'W')) {
@@ -305,10 +306,11 @@ last_day(struct reader *r, struct cron_text start)
 		return at_end(r);
 	}
 	if (take(r, '-')) {
+		at = r->t;
 		if (number(r, &n) != 0)
 			return -1;
 		if (n < 1 || n > 31)
-			return cronfield_error(r->e, start, "n of L-n is 1 to 31");
+			return cronfield_error(r->e, at, "out of range, n of L-n is 1 to 31");
 	}
 	if (at_end(r) != 0)
 		return -1;
@@ -320,7 +322,7 @@ last_day(struct reader *r, struct cron_text start)
 static int
 day_mark(struct reader *r, int v)
 {
-	struct cron_text start = r->t;
+	struct cron_text at;
 	int k;
 
 	if (r->f->id == CRON_DAY && take(r, 'W')) {
@@ -335,10 +337,11 @@ day_mark(struct reader *r, int v)
 	}
 	if (!take(r, '#'))
 		return 0;
+	at = r->t;
 	if (number(r, &k) != 0)
 		return -1;
 	if (k < 1 || k > 6)
-		return cronfield_error(r->e, start, "k of n#k is 1 to 5 (6 is taken, and never fires)");
+		return cronfield_error(r->e, at, "out of range, k of n#k is 1 to 5 (6 is taken, and never fires)");
 	if (k < 6)
 		r->c->nth_wday[k] = (uint8_t)(r->c->nth_wday[k] | 1U << wday_of(r, v));
 	return at_end(r) == 0 ? 1 : -1;
@@ -392,7 +395,7 @@ element(struct reader *r)
 		return 0;
 	}
 	if (r->f->id == CRON_DAY && take(r, 'L'))
-		return last_day(r, start);
+		return last_day(r);
 	if (r->f->id == CRON_WDAY && take(r, 'L')) {
 		r->c->wday |= 1U << 6;
 		return at_end(r);

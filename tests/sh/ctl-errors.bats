@@ -510,6 +510,8 @@ no stamp")"
 	assert_eq "$output" $'2026-01-01T00:01:30Z\n2026-01-01T00:03:00Z'
 	ends 0 pj-ctl time next --every 1d --from 2026-03-28T12:00 --start 2026-03-29T12:00 --end 2026-03-30T12:00 --tz Europe/Berlin
 	assert_eq "$output" $'2026-03-29T12:00:00+02:00\n2026-03-30T12:00:00+02:00'
+	ends 0 pj-ctl time next --every 1500ms --from @0 --epoch -n 2
+	assert_eq "$output" $'1.500\n3'
 	ends 0 pj-ctl time next --delay 5m --from @0 --epoch
 	assert_eq "$output" 300
 	assert_has "$err" 'the end of that run'
