@@ -164,8 +164,8 @@ run_one(struct core *c, struct firing *f, struct now now, struct err *e)
 	bool skips = overlap_of(&f->v->job.spec) == OVERLAP_SKIP;
 	int busy = 0, known = 0;
 
-	/* In time there cannot be a verdict: the clock never was so late. */
-	if (now.at_ms - at > FIRE_GRACE_MS && (known = skip_is_known(c, f->d->id, at, e)) != 0) {
+	/* In time there cannot be a verdict: the clock never was so late, but for one that is not set. */
+	if ((now.at_ms - at > FIRE_GRACE_MS || now.at_ms < CLOCK_FLOOR_MS) && (known = skip_is_known(c, f->d->id, at, e)) != 0) {
 		go_on(f, 1, at);
 		return known < 0 ? -1 : 0;
 	}

@@ -425,13 +425,15 @@ sim_run(struct sim *s, struct err *e)
 	return 0;
 }
 
+/* What is not at its end, of what is due up to then. */
 static int
-count(struct sim *s, const char *sql, int64_t *out, struct err *e)
+count_left(struct sim *s, int64_t due_ms, int64_t *out, struct err *e)
 {
-	struct stmt *st = db_prepare(s->db, sql, e);
+	struct stmt *st = db_prepare(s->db, "SELECT (SELECT count(*) FROM instance WHERE status IN (2, 3) OR (status = 1 AND"
+	    " due_ms <= ?)) + (SELECT count(*) FROM attempt WHERE state <= 3)", e);
 	int rc;
 
-	stmt_i64(st, 1, s->now.at_ms + SIM_DAY_MS); /* what was made while the clock was ahead may wait for weeks */
+	stmt_i64(st, 1, due_ms);
 	rc = stmt_step(st, e);
 	if (rc == 1)
 		*out = stmt_col_i64(st, 0);
@@ -460,7 +462,7 @@ int
 sim_settle(struct sim *s, struct err *e)
 {
 	struct core_stats stats;
-	int64_t left = 1;
+	int64_t left = 1, due_ms;
 
 	memset(&s->faults, 0, sizeof s->faults);
 	sim_fault_leap_back(s);
@@ -468,11 +470,9 @@ sim_settle(struct sim *s, struct err *e)
 	    switch_all(s, JOB_ENABLED, e) < 0 || sim_check(s, e) < 0 ||
 	    switch_all(s, JOB_DISABLED, e) < 0 || sim_world_revive(s, e) < 0)
 		return -1;
+	due_ms = s->now.at_ms + SIM_DAY_MS; /* what was made while the clock was ahead may wait for weeks */
 	for (int hour = 0; hour < 48 && left > 0; hour++)
-		if (run_to(s, s->now.at_ms + SIM_HOUR_MS, e) < 0 || be_up(s, e) < 0 ||
-		    count(s, "SELECT (SELECT count(*) FROM instance WHERE status IN (2, 3) OR (status = 1 AND"
-		    " due_ms <= ?)) +"
-		    " (SELECT count(*) FROM attempt WHERE state <= 3)", &left, e) < 0)
+		if (run_to(s, s->now.at_ms + SIM_HOUR_MS, e) < 0 || be_up(s, e) < 0 || count_left(s, due_ms, &left, e) < 0)
 			return -1;
 	if (left > 0)
 		return sim_wrong(s, e, "%" PRId64 " instances or attempts never come to an end", left);

@@ -1059,6 +1059,43 @@ clock_of_years_ago(void **state)
 	}
 }
 
+/* Enabled by a clock that is not set, a job fires by it. What it left out when the clock was set stays left out when it is
+ * lost once more, and fires by it no second time. */
+static void
+a_clock_lost_twice(void **state)
+{
+	const int64_t lost = 473040000000LL /* 1984 */;
+	struct rig r;
+	char rule[32];
+
+	(void)state;
+	rig_open(&r, NULL);
+	r.now.at_ms = lost;
+	rig_restart(&r);
+	rig_save(&r, 0, minutely("once"), true);
+	rig_run_until(&r, lost + 2 * MIN + 1, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance"), 2);
+	assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, 1, JOB_DISABLED, &r.e)), 0);
+	jump(&r, T0 - r.now.at_ms, false);
+	rig_run_until(&r, T0 + MIN - 1, true);
+	assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, 1, JOB_ENABLED, &r.e)), 0);
+	jump(&r, lost - r.now.at_ms, false);
+	assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, 1, JOB_DISABLED, &r.e)), 0);
+	assert_int_equal(EVENT(&r, core_job_status(r.core, r.now, r.app, 1, JOB_ENABLED, &r.e)), 0);
+	rig_run_until(&r, lost + 5 * MIN, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance"), 2);
+	jump(&r, T0 + 10 * MIN - r.now.at_ms, false);
+	rig_run_until(&r, T0 + 12 * MIN + 1, true);
+	rig_succeed_all(&r);
+	assert_int_equal(verify(&r, rule), 0);
+	assert_true(rig_sql(&r, "SELECT count(*) FROM instance WHERE nominal_ms > 1763683200000") > 1);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM skipped s JOIN instance i ON i.nominal_ms BETWEEN s.first_ms AND"
+	    " s.last_ms"), 0);
+	rig_close(&r);
+}
+
 /* --- what is old ------------------------------------------------------------------------------------------------- */
 
 static int64_t
@@ -1291,7 +1328,8 @@ main(void)
 		cmocka_unit_test(refused), cmocka_unit_test(no_policies_of_a_second_level_job),
 		cmocka_unit_test(clock_set_there_and_back), cmocka_unit_test(clock_set_back_and_there),
 		cmocka_unit_test(over_is_not_for_ever), cmocka_unit_test(made_while_ahead), cmocka_unit_test(overlap_is_planned_anew),
-		cmocka_unit_test(clock_of_years_ago), cmocka_unit_test(a_leap_makes_nothing_old),
+		cmocka_unit_test(clock_of_years_ago), cmocka_unit_test(a_clock_lost_twice),
+		cmocka_unit_test(a_leap_makes_nothing_old),
 		cmocka_unit_test(a_steady_clock_counts),
 		cmocka_unit_test(a_retry_waits_no_longer), cmocka_unit_test(verify_finds),
 		cmocka_unit_test(no_deadline_by_hand), cmocka_unit_test(verify_finds_in_chains),

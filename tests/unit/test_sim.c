@@ -275,7 +275,7 @@ wild_days(void **state)
 	days(true);
 }
 
-/* Days that found something, each with what it was. */
+/* Full days that found something, each with what it was. */
 static void
 days_that_failed_once(void **state)
 {
