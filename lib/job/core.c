@@ -259,7 +259,7 @@ core_heartbeat(struct core *c, struct now now, const struct heartbeat *hb, struc
 	if (is_skewed(x->clock_skew_ms) && !is_skewed(was))
 		log_warn("worker_clock", "worker=%s app=%" PRId64 " skew_ms=%" PRId64, log_q(x->address), x->app_id,
 		    x->clock_skew_ms);
-	x->assigned = live_assigned(c, x->address);
+	live_counts(c, x->address, &x->assigned, &x->unanswered);
 	if (workers_has_room(x, now))
 		queue_bell(c, hb->app_id);
 	return 0;

@@ -14,11 +14,12 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#define AVOID_BUSY_MS 2000     /* a worker that said it cannot take this now */
+#define AVOID_BUSY_MS 2000     /* a worker that said it cannot take this now, or did not answer */
 #define AVOID_REFUSED_MS 10000 /* a worker that is not there */
 #define WAIT_MS 1000           /* full workers are asked again at latest after */
 #define BLOCKED_MAX 64
 #define IN_FLIGHT_MAX 2048     /* messages under way: what waits longer stays a row, and can still go elsewhere */
+#define IN_FLIGHT_APP 16       /* so many of an app leave however many others are under way */
 #define FIRE_FIRST_TICKS 100  /* at most so many ticks that only record what is due */
 
 #define TEXT_NO_WORKER "no worker available"
@@ -32,6 +33,7 @@
 struct place { /* a worker's address, for as long as we have given it live attempts */
 	char *address;
 	int64_t app_id, n;
+	int64_t in_flight; /* messages to it */
 	UT_hash_handle hh;
 };
 
@@ -141,7 +143,9 @@ int live_send(struct core *c, struct live *l, struct now now, struct err *e);
 int live_load(struct core *c, struct now now, struct err *e);
 int live_heal(struct core *c, int64_t instance_id, struct now now, struct err *e);
 void live_free_all(struct core *c);
-int64_t live_assigned(struct core *c, const char *address);
+/* What a worker was given, and the messages to it. */
+void live_counts(struct core *c, const char *address, int64_t *assigned, int64_t *unanswered);
+int live_room_of_app(struct core *c, int64_t app_id); /* so many more messages to its workers may leave */
 
 /* core_queue.c: waiting instances */
 struct queue *queue_of(struct core *c, int64_t app_id, struct err *e);

@@ -9,12 +9,14 @@
 /* --- places ------------------------------------------------------------------------------------------------------ */
 
 static void
-show_assigned(struct core *c, const struct place *p)
+show_counts(struct core *c, const struct place *p)
 {
 	struct worker *x = workers_find(c->workers, p->app_id, p->address);
 
-	if (x != NULL)
-		x->assigned = p->n;
+	if (x == NULL)
+		return;
+	x->assigned = p->n;
+	x->unanswered = p->in_flight;
 }
 
 static struct place *
@@ -43,7 +45,7 @@ place_take(struct core *c, int64_t app_id, const char *address, struct err *e)
 		}
 	}
 	p->n++;
-	show_assigned(c, p);
+	show_counts(c, p);
 	return p;
 }
 
@@ -51,7 +53,7 @@ static void
 place_give(struct core *c, struct place *p)
 {
 	p->n--;
-	show_assigned(c, p);
+	show_counts(c, p);
 	if (p->n > 0)
 		return;
 	HASH_DEL(c->places, p);
@@ -59,13 +61,27 @@ place_give(struct core *c, struct place *p)
 	free(p);
 }
 
-int64_t
-live_assigned(struct core *c, const char *address)
+void
+live_counts(struct core *c, const char *address, int64_t *assigned, int64_t *unanswered)
 {
 	struct place *p;
 
 	HASH_FIND_STR(c->places, address, p);
-	return p == NULL ? 0 : p->n;
+	*assigned = p == NULL ? 0 : p->n;
+	*unanswered = p == NULL ? 0 : p->in_flight;
+}
+
+/* Counted only when nearly all messages that may be under way are. */
+int
+live_room_of_app(struct core *c, int64_t app_id)
+{
+	int64_t n = IN_FLIGHT_MAX - c->n_in_flight, own = 0;
+
+	if (n >= IN_FLIGHT_APP)
+		return (int)n;
+	for (const struct place *p = c->places; p != NULL; p = p->hh.next)
+		own += p->app_id == app_id ? p->in_flight : 0;
+	return (int)(n > IN_FLIGHT_APP - own ? n : IN_FLIGHT_APP - own);
 }
 
 /* --- the set ----------------------------------------------------------------------------------------------------- */
@@ -115,8 +131,14 @@ live_add(struct core *c, const struct attempt *a, int64_t app_id, struct now now
 void
 live_in_flight(struct core *c, struct live *l, bool yes)
 {
-	c->n_in_flight += yes - l->in_flight;
+	int change = yes - l->in_flight;
+
+	c->n_in_flight += change;
+	l->place->in_flight += change;
 	l->in_flight = yes;
+	show_counts(c, l->place);
+	if (change < 0 && l->place->in_flight == WORKER_UNANSWERED_MAX - 1)
+		queue_bell(c, l->app_id);
 }
 
 static void

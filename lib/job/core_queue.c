@@ -326,45 +326,46 @@ run_queue(struct core *c, struct queue *q, struct now now, struct row *rows, int
 	return n;
 }
 
+/* A queue's part of a tick: at most `max` rows of it. Returns how many. */
+static int
+look(struct core *c, struct queue *q, struct now now, struct row *rows, int max, struct core_wake *wake, struct err *e)
+{
+	int n = 0, room;
+
+	if ((q->bell || core_mono(c, now) >= q->retry_at) && (q->closed || q->next_due_ms > now.at_ms))
+		rewind_queue(q);
+	if (!q->closed && q->next_due_ms <= now.at_ms && max > 0) {
+		room = live_room_of_app(c, q->app_id);
+		if (room <= 0) { /* an answer is an event, and brings the next tick */
+			if (now.mono_ms + WAIT_MS < wake->mono_ms)
+				wake->mono_ms = now.mono_ms + WAIT_MS;
+			return 0;
+		}
+		n = run_queue(c, q, now, rows, room < max ? room : max, e);
+	}
+	if (q->bell) /* at the end, or closed, in this tick */
+		wake->at_ms = now.at_ms;
+	if (!q->closed && q->next_due_ms < wake->at_ms)
+		wake->at_ms = q->next_due_ms;
+	if (q->retry_at != INT64_MAX && q->retry_at + c->shift_ms < wake->mono_ms)
+		wake->mono_ms = q->retry_at + c->shift_ms;
+	return n;
+}
+
 int
 queue_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e)
 {
-	int64_t mono = core_mono(c, now);
-	int left = c->conf.batch, n;
+	int left = c->conf.batch, n = 0;
 	struct row *rows = calloc((size_t)left, sizeof *rows);
 
 	if (rows == NULL)
 		return core_nomem(e);
-	if (left > IN_FLIGHT_MAX - c->n_in_flight)
-		left = IN_FLIGHT_MAX - c->n_in_flight;
-	if (left <= 0) { /* an answer is an event, and brings the next tick */
-		free(rows);
-		if (now.mono_ms + WAIT_MS < wake->mono_ms)
-			wake->mono_ms = now.mono_ms + WAIT_MS;
-		return 0;
-	}
-	for (int k = 0; k < c->n_queues; k++) {
-		/* Starting with another queue each turn: a full batch of one app does not starve the next. */
-		struct queue *q = &c->queues[(c->turn_queue + k) % c->n_queues];
-
-		if ((q->bell || mono >= q->retry_at) && (q->closed || q->next_due_ms > now.at_ms))
-			rewind_queue(q);
-		if (!q->closed && q->next_due_ms <= now.at_ms && left > 0) {
-			n = run_queue(c, q, now, rows, left, e);
-			if (n < 0) {
-				free(rows);
-				return -1;
-			}
-			left -= n;
-		}
-		if (q->bell) /* at the end, or closed, in this tick */
-			wake->at_ms = now.at_ms;
-		if (!q->closed && q->next_due_ms < wake->at_ms)
-			wake->at_ms = q->next_due_ms;
-		if (q->retry_at != INT64_MAX && q->retry_at + c->shift_ms < wake->mono_ms)
-			wake->mono_ms = q->retry_at + c->shift_ms;
+	/* Starting with another queue each turn: a full batch of one app does not starve the next. */
+	for (int k = 0; k < c->n_queues && n >= 0; k++) {
+		n = look(c, &c->queues[(c->turn_queue + k) % c->n_queues], now, rows, left, wake, e);
+		left -= n;
 	}
 	c->turn_queue = c->n_queues == 0 ? 0 : (c->turn_queue + 1) % c->n_queues;
 	free(rows);
-	return 0;
+	return n < 0 ? -1 : 0;
 }

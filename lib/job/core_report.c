@@ -356,6 +356,7 @@ answer_run(struct core *c, struct live *l, enum message_outcome outcome, const c
 		return 0;
 	case MESSAGE_GONE:
 	case MESSAGE_UNKNOWN:
+		avoid(c, l, AVOID_BUSY_MS, now); /* it may hang: what is new goes elsewhere */
 		l->maybe_sent = true;
 		if (l->stop)
 			return live_send(c, l, now, e);

@@ -33,6 +33,7 @@ struct worker {
 	int64_t seen_mono_ms;
 	int64_t avoid_until_mono_ms; /* a connection was refused: not chosen before */
 	int64_t assigned;            /* live attempts that we gave it */
+	int64_t unanswered;          /* messages to it under way */
 	int64_t slots, used;
 	int64_t score;               /* the metrics' own, or made of them */
 	char *tag;
@@ -62,6 +63,8 @@ void workers_shift(struct workers *w, int64_t stall_ms); /* a stall of the loop 
 int64_t workers_expire(struct workers *w, struct now now);
 int64_t workers_count_alive(struct workers *w, struct now now);
 /* In order of app and address; app_id 0: all. */
+/* One that has so many messages to answer is given nothing more: what hangs holds up nobody else. */
+#define WORKER_UNANSWERED_MAX 256
 void workers_each(struct workers *w, int64_t app_id, bool (*fn)(struct worker *x, void *arg), void *arg);
 
 enum choice { CHOICE_OK, CHOICE_NONE /* no suitable worker */, CHOICE_BUSY /* suitable ones are all overloaded or avoided */ };

@@ -61,7 +61,8 @@ workers_has_room(const struct worker *x, struct now now)
 {
 	int64_t used = x->used > x->assigned ? x->used : x->assigned;
 
-	return !x->overload && now.mono_ms >= x->avoid_until_mono_ms && (x->slots <= 0 || used < x->slots);
+	return !x->overload && now.mono_ms >= x->avoid_until_mono_ms && x->unanswered < WORKER_UNANSWERED_MAX &&
+	    (x->slots <= 0 || used < x->slots);
 }
 
 /* --- score and choice (1.8) -------------------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@ struct tally {
 	int64_t alive, silent;
 	int64_t not_java, not_named, memory, disk, cpu; /* what it lacks */
 	double most_memory, most_disk, most_cpu;        /* of those that lack it */
-	int64_t overloaded, avoided, full, free;        /* of those that would do */
+	int64_t overloaded, avoided, mute, full, free;  /* of those that would do */
 };
 
 static void
@@ -52,6 +52,8 @@ count(struct tally *t, const struct worker *x, const struct job_spec *spec, cons
 		t->overloaded++;
 	else if (now.mono_ms < x->avoid_until_mono_ms)
 		t->avoided++;
+	else if (x->unanswered >= WORKER_UNANSWERED_MAX)
+		t->mute++;
 	else
 		t->full++;
 }
@@ -87,6 +89,7 @@ put_all(struct buf *out, const struct tally *t, const struct job_spec *spec)
 	put(out, t->overloaded, "overloaded");
 	put(out, t->full, "with all slots taken");
 	put(out, t->avoided, "that refused just now, asked again in some seconds");
+	put(out, t->mute, "with too many messages that wait for an answer");
 	put(out, t->free, "free");
 }
 

@@ -1394,7 +1394,7 @@ messages_under_way_are_bounded(void **state)
 	for (int i = 0; i < 20; i++)
 		rig_tick(&r);
 	sent = r.n_act;
-	assert_true(sent >= 1000 && sent < 2500);
+	assert_int_equal(sent, WORKER_UNANSWERED_MAX);
 	assert_true(r.wake.at_ms > r.now.at_ms); /* it sleeps until an answer comes */
 	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 1"), 2500 - sent);
 	rig_answer(&r, ACTION_RUN, r.act[0].instance_id, 1, MESSAGE_ACCEPTED);
@@ -1408,6 +1408,75 @@ messages_under_way_are_bounded(void **state)
 	}
 	assert_int_equal(sent + 1 + rest, 2500);
 	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 5"), 2500);
+	rig_close(&r);
+}
+
+/* One that does not answer gets so many messages, and then the others all of them. */
+static void
+a_worker_that_hangs_holds_up_no_other(void **state)
+{
+	struct rig r;
+	int64_t job;
+	int hung = 0;
+
+	rig_open(&r, NULL);
+	rig_beat(&r, PJ, true, false);
+	rig_beat(&r, PJ2, true, false);
+	job = rig_save(&r, 0, rig_spec("many", TIME_API, NULL), true);
+	for (int i = 0; i < 1500; i++)
+		rig_start(&r, job);
+	for (int i = 0; i < 40; i++) {
+		rig_tick(&r);
+		for (int k = 0; k < r.n_act; k++) {
+			struct action a = r.act[k];
+
+			hung += strcmp(a.worker, PJ2) == 0;
+			if (strcmp(a.worker, PJ) != 0)
+				continue;
+			rig_answer(&r, ACTION_RUN, a.instance_id, a.attempt, MESSAGE_ACCEPTED);
+			rig_say(&r, a.instance_id, INSTANCE_SUCCEED, true, a.attempt, "ok");
+		}
+		rig_forget(&r);
+	}
+	assert_in_range(hung, 1, WORKER_UNANSWERED_MAX);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 5"), 1500 - hung);
+	rig_close(&r);
+}
+
+/* All messages that may be under way are, to the workers of one app: another app's go nevertheless. */
+static void
+an_app_that_hangs_holds_up_no_other(void **state)
+{
+	struct rig r;
+	struct heartbeat hb = { .address = PJ2, .is_pj = true, .at_ms = T0, .metrics = { .cpu_processors = 4 } };
+	struct job_spec s = rig_spec("other", TIME_API, NULL);
+	int64_t other, job, mine, out;
+
+	rig_open(&r, NULL);
+	assert_int_equal(app_add(r.db, "other", "secret", T0, &other, &r.e), 0);
+	for (int i = 0; i < 12; i++) {
+		char address[32];
+
+		snprintf(address, sizeof address, "127.0.0.1:%d", 40000 + i);
+		rig_beat(&r, address, true, false);
+	}
+	hb.app_id = other;
+	assert_int_equal(core_heartbeat(r.core, r.now, &hb, &r.e), 0);
+	job = rig_save(&r, 0, rig_spec("job", TIME_API, NULL), true);
+	for (int i = 0; i < 3000; i++)
+		rig_start(&r, job);
+	for (int i = 0; i < 40; i++)
+		rig_tick(&r);
+	assert_int_equal(r.n_act, 2048);
+	assert_true(r.wake.at_ms > r.now.at_ms && r.wake.mono_ms > r.now.mono_ms);
+	assert_int_equal(EVENT(&r, core_job_save(r.core, r.now, other, 0, &s, true, &out, &r.e)), 0);
+	job_spec_fini(&s);
+	for (int i = 0; i < 10; i++) {
+		rig_forget(&r);
+		assert_int_equal(EVENT(&r, core_job_run(r.core, r.now, other, out, NULL, 0, &mine, &r.e)), 0);
+		rig_tick(&r);
+		rig_expect(&r, ACTION_RUN, mine, 1, PJ2);
+	}
 	rig_close(&r);
 }
 
@@ -1436,7 +1505,8 @@ main(void)
 		cmocka_unit_test(stop_java), cmocka_unit_test(stop_java_never_answered), cmocka_unit_test(cancel),
 		cmocka_unit_test(retry_by_a_person), cmocka_unit_test(retry_of_a_stop_that_java_did_not_answer),
 		cmocka_unit_test(retention), cmocka_unit_test(stats), cmocka_unit_test(assigned_is_counted),
-		cmocka_unit_test(messages_under_way_are_bounded),
+		cmocka_unit_test(messages_under_way_are_bounded), cmocka_unit_test(a_worker_that_hangs_holds_up_no_other),
+		cmocka_unit_test(an_app_that_hangs_holds_up_no_other),
 		cmocka_unit_test(failed_events_leave_no_trace),
 		cmocka_unit_test(a_message_under_way_stays_so_over_a_failed_event),
 	};
