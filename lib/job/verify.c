@@ -394,6 +394,34 @@ walk_verdicts(struct walk *w, struct err *e)
 	return r < 0 ? -1 : 0;
 }
 
+/* An enabled job without a next trigger never runs again, unless an end that is to come sets it: of the run of a delay, or of a
+ * second-level job's long instance. */
+static int
+finish_without_trigger(struct walk *w, struct err *e)
+{
+	const struct job_spec *s = &w->version.spec;
+	bool interval = s->time_type == TIME_FIXED_RATE || s->time_type == TIME_FIXED_DELAY;
+	struct stmt *q;
+	int r;
+
+	if (w->job->status != JOB_ENABLED || w->job->next_trigger_ms != 0 || (w->sched == NULL && w->chain == NULL && !interval))
+		return 0;
+	if (interval && (w->chain == NULL || is_delay(w))) {
+		q = db_stmt(w->db, "SELECT 1 FROM instance WHERE job_id = ? AND status IN (1, 2, 3) AND (nominal_ms IS NOT NULL) = ?"
+		    " LIMIT 1", e);
+		stmt_i64(q, 1, w->job->id);
+		stmt_i64(q, 2, w->chain != NULL);
+		r = stmt_step(q, e);
+		stmt_reset(q);
+		if (r != 0)
+			return r < 0 ? -1 : 0;
+	}
+	if (w->sched != NULL && next_of(w, w->cursor) == SCHED_NEVER)
+		return 0;
+	tell(w, "next-trigger", w->cursor, "is enabled, and no time of %.80s is to be triggered; disable and enable it", s->time_expr);
+	return 0;
+}
+
 /* Up to where there must be a verdict: the next trigger is the first time without one. */
 static int
 finish(struct walk *w, struct err *e)
@@ -409,6 +437,8 @@ finish(struct walk *w, struct err *e)
 	/* Edited or enabled while the clock was not set: its times begin elsewhere. */
 	if (w->version.version != j->version || (j->next_trigger_ms != 0 && j->next_trigger_ms <= w->cursor))
 		return 0;
+	if (finish_without_trigger(w, e) < 0)
+		return -1;
 	if (w->chained && !is_delay(w) && j->status == JOB_ENABLED && j->next_trigger_ms != 0 &&
 	    is_lost(w, w->cursor, j->next_trigger_ms))
 		tell(w, "next-trigger", j->next_trigger_ms, "is to be triggered at %s, and the last time before is %s",

@@ -1238,6 +1238,10 @@ verify_finds_in_chains(void **state)
 		{ TIME_FIXED_RATE, "1m", "UPDATE skipped SET last_ms = last_ms - 1", "count" },
 		{ TIME_FIXED_RATE, "1m", "UPDATE skipped SET first_ms = first_ms - 60000, count = count + 1", "twice" },
 		{ TIME_FIXED_RATE, "1m", "UPDATE job SET next_trigger_ms = next_trigger_ms + 60000", "next-trigger" },
+		{ TIME_FIXED_RATE, "1m", "UPDATE job SET next_trigger_ms = NULL", "next-trigger" },
+		{ TIME_DAILY, daily, "UPDATE job SET next_trigger_ms = NULL", "next-trigger" },
+		{ TIME_CRON, "0 0 * * * ?", "UPDATE job SET next_trigger_ms = NULL", "next-trigger" },
+		{ TIME_FIXED_DELAY, "1m", "UPDATE job SET next_trigger_ms = NULL", "next-trigger" },
 		{ TIME_FIXED_DELAY, "1m", "UPDATE job SET status = 1", "" },
 		{ TIME_FIXED_DELAY, "1m", "UPDATE instance SET finished_ms = finished_ms + 2000 WHERE nominal_ms = 1763683200000"
 		    " + 8 * 60000", "early" },
@@ -1267,6 +1271,24 @@ verify_finds_in_chains(void **state)
 			fail_msg("%s: %s: %s", t[k].expr, t[k].sql, rule);
 		rig_close(&r);
 	}
+}
+
+/* The end of what runs sets the next trigger. */
+static void
+verify_knows_a_delay_under_way(void **state)
+{
+	struct rig r;
+	char rule[32];
+
+	rig_open(&r, NULL);
+	rig_save(&r, 0, rig_spec("job", TIME_FIXED_DELAY, "1m"), true);
+	rig_run_until(&r, T0 + 90 * SEC, false);
+	assert_int_equal(rig_sql(&r, "SELECT next_trigger_ms IS NULL FROM job"), 1);
+	assert_int_equal(verify(&r, rule), 0);
+	run_sql(&r, "DELETE FROM instance");
+	assert_int_equal(verify(&r, rule), 1);
+	assert_string_equal(rule, "next-trigger");
+	rig_close(&r);
 }
 
 static void
@@ -1333,7 +1355,7 @@ main(void)
 		cmocka_unit_test(a_steady_clock_counts),
 		cmocka_unit_test(a_retry_waits_no_longer), cmocka_unit_test(verify_finds),
 		cmocka_unit_test(no_deadline_by_hand), cmocka_unit_test(verify_finds_in_chains),
-		cmocka_unit_test(verify_knows_edits_and_retention),
+		cmocka_unit_test(verify_knows_a_delay_under_way), cmocka_unit_test(verify_knows_edits_and_retention),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
