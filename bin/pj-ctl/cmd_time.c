@@ -227,11 +227,9 @@ read_time(const char *option, const char *value, const struct tz *z, int64_t *ou
 static int
 read_range(const struct want *w, const struct tz *z, struct range *r, struct err *e)
 {
-	int64_t at_ms;
-
 	*r = (struct range){ clock_wall_ms(), 0, INT64_MAX };
-	if (read_time("--at", w->at, z, &at_ms, e) != 0)
-		return -1;
+	if (w->at != NULL && timing_at_check(w->at, z, e) != 0)
+		return err_prefix(e, "--at");
 	if (read_time("--from", w->from, z, &r->from_ms, e) != 0)
 		return -1;
 	if (read_time("--start", w->start, z, &r->start_ms, e) != 0)

@@ -250,13 +250,17 @@ read_at(struct fields *f, bool own, const struct tz *z, struct err *e)
 {
 	struct buf expr = BUF_INIT;
 	int fold = f->fold != NULL ? timing_choice(f->fold, sched_fold_names) : 0;
-	int rc = 0;
+	int rc;
 
-	if (own)
+	if (own) {
+		rc = timing_at_check(f->at, z, e);
 		buf_addf(&expr, "@at %s", f->at);
-	else if ((rc = timing_at(&expr, f->at, z, fold > 0 ? (enum sched_fold)fold : FOLD_FIRST, e)) != 0)
+	} else {
+		rc = timing_at(&expr, f->at, z, fold > 0 ? (enum sched_fold)fold : FOLD_FIRST, e);
+	}
+	if (rc != 0)
 		err_prefix(e, "--at");
-	if (rc == 0)
+	else
 		rc = fields_text(f, "time_expr", buf_str(&expr), e);
 	buf_fini(&expr);
 	return rc;

@@ -38,17 +38,25 @@ timing_interval(const char *value, char expr[DUR_SIZE], struct err *e)
 }
 
 int
+timing_at_check(const char *value, const struct tz *z, struct err *e)
+{
+	int64_t ms;
+
+	if (when_parse(value, z, &ms, e) != 0)
+		return -1;
+	return ms % 1000 == 0 ? 0 : err_set(e, ERR_USAGE, "time '%.60s': it must be in whole seconds", value);
+}
+
+int
 timing_at(struct buf *out, const char *value, const struct tz *z, enum sched_fold fold, struct err *e)
 {
 	int64_t both[2];
-	int n = stamp_parse_both(value, z, both, e);
-	int first = fold == FOLD_LAST ? n - 1 : 0, end = fold == FOLD_FIRST ? 1 : n;
+	int n, first, end;
 
-	if (n < 0) {
-		if (e->code == ERR_DATA)
-			e->code = ERR_USAGE;
+	if (timing_at_check(value, z, e) != 0 || (n = stamp_parse_both(value, z, both, e)) < 0)
 		return -1;
-	}
+	first = fold == FOLD_LAST ? n - 1 : 0;
+	end = fold == FOLD_FIRST ? 1 : n;
 	for (int i = first; i < end; i++) {
 		buf_adds(out, i == first ? "@at " : " || @at ");
 		when_put_full(out, both[i], z);

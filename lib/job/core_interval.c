@@ -22,6 +22,8 @@ interval_next(const struct sched *s, const struct job *j, int64_t from_ms, int n
 	int64_t step = sched_interval_ms(s), at = j->next_trigger_ms, end = job_end(&j->spec);
 	int got = 0;
 
+	if (j->status != JOB_ENABLED) /* enabled then, it would count from there */
+		at = job_next_after(s, &j->spec, from_ms);
 	if (at == 0 || n < 1)
 		return 0;
 	if (j->spec.time_type == TIME_FIXED_DELAY) { /* the next one; when the others come only their runs know */

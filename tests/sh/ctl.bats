@@ -322,8 +322,10 @@ status_of() {
 	assert_eq "$output" $'2037-10-25T02:30:00+02:00\n2037-10-25T02:30:00+01:00'
 	ends 0 pj-ctl job next tokyo --from 2037-10-25T02:30 --tsv
 	assert_eq "$output" "$(date -d 2037-10-25T02:30+01:00 +%s)000"
-	ends 65 pj-ctl job add gap --at 2037-03-29T02:30 --tz Europe/Berlin -- true
-	assert_has "$err" "column 5: '2037-03-29T02:30': there is no such time in Europe/Berlin"
+	ends 64 pj-ctl job add gap --at 2037-03-29T02:30 --tz Europe/Berlin -- true
+	assert_has "$err" "--at: time '2037-03-29T02:30': there is no such time in Europe/Berlin"
+	ends 64 pj-ctl job add half --at 2037-03-29T02:30:00.5Z -- true
+	assert_has "$err" "--at: time '2037-03-29T02:30:00.5Z': it must be in whole seconds"
 	ends 64 env TZ=Europe/Berlin pj-ctl job add gap --at 2037-03-29T02:30 -- true
 	assert_has "$err" "--at: time '2037-03-29T02:30': there is no such time"
 	TZ=Europe/Berlin pj-ctl job add mine --at 2037-10-25T02:30 --fold last -- true

@@ -60,6 +60,15 @@ test_rate(void **state)
 	assert_int_equal(next[0], T0 + 3600 * SEC);
 	assert_int_equal(core_job_first(r.core, &j, T0 - 3601 * SEC, &next[0], &r.e), 0);
 	assert_int_equal(next[0], T0 - 3600 * SEC);
+	j.status = JOB_DISABLED; /* enabled now, it would count from now */
+	assert_int_equal(core_job_next(r.core, &j, T0 + 3601 * SEC, 2, next, &r.e), 2);
+	assert_int_equal(next[0], T0 + 3691 * SEC);
+	assert_int_equal(next[1], T0 + 3781 * SEC);
+	j.spec.time_type = TIME_FIXED_DELAY;
+	assert_int_equal(core_job_next(r.core, &j, T0 + 3601 * SEC, 2, next, &r.e), 1);
+	assert_int_equal(next[0], T0 + 3691 * SEC);
+	j.spec.time_type = TIME_FIXED_RATE;
+	j.status = JOB_ENABLED;
 	j.spec.start_ms = T0 - SEC;
 	assert_int_equal(core_job_first(r.core, &j, T0 - 3601 * SEC, &next[0], &r.e), 0);
 	assert_int_equal(next[0], T0 - SEC);
