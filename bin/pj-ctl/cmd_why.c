@@ -9,6 +9,7 @@
 #include "out.h"
 #include "store/app.h"
 #include "store/instance.h"
+#include "time/stamp.h"
 #include "when.h"
 #include "words.h"
 
@@ -156,14 +157,33 @@ put(const struct explain *x)
 	return rc;
 }
 
+/* 1: the text is a reading that the job's clock jumps over, and x->at_ms the end of the gap. */
+static bool
+is_in_gap(struct explain *x, const char *time, int64_t *local_sec)
+{
+	struct tz_civil c;
+	int64_t at_ms, both[2];
+
+	if (stamp_parse_ms(time, NULL, &at_ms, NULL) != 0)
+		return false;
+	*local_sec = at_ms / 1000;
+	tz_to_civil(NULL, *local_sec, &c, NULL);
+	if (tz_from_civil(x->tz, &c, both) != 0)
+		return false;
+	x->at_ms = tz_first(x->tz, &c) * 1000;
+	return true;
+}
+
 static int
 of_job(struct explain *x, const char *time, struct err *e)
 {
-	int64_t until;
+	int64_t until, local_sec;
 
 	x->tz = verify_zone(x->db, &x->job.spec, INT64_MAX, &until, e);
-	if (x->tz == NULL || (time != NULL && when_parse(time, x->tz, &x->at_ms, e) != 0))
+	if (x->tz == NULL)
 		return -1;
+	if (time != NULL && when_parse(time, x->tz, &x->at_ms, e) != 0)
+		return is_in_gap(x, time, &local_sec) && find_version(x, e) == 0 ? explain_gap(x, local_sec, e) : -1;
 	if (time == NULL)
 		x->at_ms = x->job.next_trigger_ms;
 	if (time == NULL && explain_has_no_next(x))

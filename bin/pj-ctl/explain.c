@@ -6,7 +6,9 @@
 #include "job/worker.h"
 #include "net/msg.h"
 #include "store/instance.h"
+#include "time/audit.h"
 #include "time/dur.h"
+#include "time/stamp.h"
 #include "timing.h"
 #include "when.h"
 
@@ -333,10 +335,10 @@ elsewhere(struct explain *x, struct err *e)
 
 	if (r != 0 || verify_kept_from(x->db, &kept, e) != 0)
 		return r > 0 ? 0 : -1;
+	if (x->at_ms <= x->job.created_ms || (x->sched == NULL && x->at_ms < kept))
+		return no_verdict(x, e);
 	if (x->sched != NULL)
 		not_named(x);
-	else if (x->at_ms <= x->job.created_ms || x->at_ms < kept)
-		return no_verdict(x, e);
 	else if (x->chain != NULL)
 		return in_chain(x, e);
 	else if (is_second_level(&x->version.spec))
@@ -344,6 +346,48 @@ elsewhere(struct explain *x, struct err *e)
 	else
 		return no_expression(x, e);
 	return 0;
+}
+
+/* What stands for a reading of the clock that it jumps over; 0 nothing does. *named: the expression has that reading. */
+static int64_t
+instead(const struct explain *x, int64_t local_sec, bool *named)
+{
+	struct audit_range range = { x->at_ms - 1, x->at_ms, x->version.spec.start_ms, x->version.spec.end_ms, 0 };
+	struct audit_change change;
+
+	*named = false;
+	if (x->sched == NULL || audit_next(x->sched, x->tz, &range, &change) != 1)
+		return 0;
+	for (int64_t i = 0; i < change.n && i < AUDIT_TIMES; i++)
+		if (change.time[i].local_sec == local_sec) {
+			*named = true;
+			return change.time[i].n > 0 ? change.time[i].at_ms[0] : 0;
+		}
+	return 0;
+}
+
+int
+explain_gap(struct explain *x, int64_t local_sec, struct err *e)
+{
+	const char *gap = sched_gap_names[sched_gap_code(x->version.spec.gap)];
+	char reading[STAMP_SIZE];
+	bool named;
+	int64_t at = instead(x, local_sec, &named);
+
+	stamp_print(reading, local_sec * 1000, NULL);
+	buf_addf(&x->text, "%.19s is no time in %s: the clock is set forward over it", reading, tz_name(x->tz));
+	explain_say(x, ", to ", x->at_ms, "\n");
+	x->verdict = "gap";
+	if (!named)
+		buf_adds(&x->text, "  the job has no time there\n");
+	else if (at == 0)
+		buf_addf(&x->text, "  the job's time there does not happen that day (gap=%s)\n", gap);
+	if (at == 0)
+		return 0;
+	x->at_ms = at;
+	explain_say(x, "  the job's time there happens at ", at, "");
+	buf_addf(&x->text, " (gap=%s)\n", gap);
+	return explain_time(x, e);
 }
 
 int

@@ -24,6 +24,8 @@ struct explain {
 
 /* The time at_ms. */
 int explain_time(struct explain *x, struct err *e);
+/* A reading of the clock, as seconds since it read 1970, that the clock jumps over; at_ms is the end of the gap. */
+int explain_gap(struct explain *x, int64_t local_sec, struct err *e);
 /* The job has no time that comes next: why not. */
 bool explain_has_no_next(const struct explain *x);
 int explain_no_time(struct explain *x);

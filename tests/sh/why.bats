@@ -158,3 +158,21 @@ overlap"
 	[ "$status" = 66 ]
 	assert_eq "$(post job/disable '{"job":"all","makeUp":true}' | jq -r .error.code)" data
 }
+
+@test "why: a local time that the clock jumps over" {
+	start_server
+	for gap in skip shift run-after; do
+		ctl job add $gap --cron '0 30 2 * * ?' --tz Europe/Berlin --gap $gap -- true
+	done
+	begin='2087-03-30T02:30:00 is no time in Europe/Berlin: the clock is set forward over it, to 2087-03-30T03:00:00+02:00'
+	assert_eq "$(ctl why skip 2087-03-30T02:30)" "$begin
+  the job's time there does not happen that day (gap=skip)"
+	assert_eq "$(ctl why skip 2087-03-30T02:30 --json | jq -r .verdict)" gap
+	assert_eq "$(ctl why skip 2087-03-30T02:31)" "${begin/02:30/02:31}
+  the job has no time there"
+	assert_has "$(ctl why shift 2087-03-30T02:30)" "  the job's time there happens at 2087-03-30T03:30:00+02:00 (gap=shift)
+2087-03-30T03:30:00+02:00 will run, after others"
+	assert_has "$(ctl why run-after 2087-03-30T02:30)" "happens at 2087-03-30T03:00:00+02:00 (gap=run-after)"
+	run ctl why skip 2087-03-30T02:70
+	[ "$status" = 64 ]
+}
