@@ -234,7 +234,9 @@ read_range(const struct want *w, const struct tz *z, struct range *r, struct err
 		return -1;
 	if (read_time("--start", w->start, z, &r->start_ms, e) != 0)
 		return -1;
-	return read_time("--end", w->end, z, &r->end_ms, e);
+	if (read_time("--end", w->end, z, &r->end_ms, e) != 0)
+		return -1;
+	return r->end_ms >= r->start_ms ? 0 : err_set(e, ERR_USAGE, "--end is before --start");
 }
 
 static int

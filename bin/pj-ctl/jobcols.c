@@ -22,6 +22,15 @@ put_when(const struct json_t *row, struct buf *out)
 	timing_put(out, text_of(row, "time_type"), text_of(row, "time_expr"));
 }
 
+/* In a list, with the zone that it is meant in where the job has one. */
+static void
+put_when_zone(const struct json_t *row, struct buf *out)
+{
+	put_when(row, out);
+	if (text_of(row, "tz")[0] != '\0')
+		buf_addf(out, " (%s)", text_of(row, "tz"));
+}
+
 /* What runs: the command, or the processor with its parameters. */
 static void
 put_what(const struct json_t *row, struct buf *out)
@@ -198,7 +207,8 @@ const struct out_column jobcols[] = {
 	{ "name", "name", OUT_TEXT, OUT_BOTH, NULL },
 	{ "app", "app", OUT_TEXT, OUT_SHOW, NULL },
 	{ "status", "status", OUT_STATUS, OUT_BOTH, NULL },
-	{ NULL, "when", OUT_TEXT, OUT_BOTH, put_when },
+	{ NULL, "when", OUT_TEXT, OUT_LIST, put_when_zone },
+	{ NULL, "when", OUT_TEXT, OUT_SHOW, put_when },
 	{ "time_type", NULL, OUT_TEXT, 0, NULL },
 	{ "time_expr", NULL, OUT_TEXT, 0, NULL },
 	{ NULL, "zone", OUT_TEXT, OUT_SHOW, put_zone },

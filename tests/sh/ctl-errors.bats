@@ -531,6 +531,7 @@ no stamp")"
 	ends 0 pj-ctl time next '0 3 * * THU' -n 1
 	assert_eq "$err" ''
 	ends 1 pj-ctl time next --every 5m --end 2020-01-01
+	ends 64 pj-ctl time next --every 5m --start 2027-01-02 --end 2027-01-01
 	ends 64 pj-ctl time next
 	assert_has "$err" 'says when is missing'
 	ends 64 pj-ctl time next @daily --every 5m

@@ -332,8 +332,10 @@ status_of() {
 	assert_eq "$(at mine .time_expr)" '@at 2037-10-25T02:30:00+01:00'
 	pj-ctl job add office --daily '{"interval":90,"intervalUnit":"MINUTES","startTimeOfDay":"9:0:0","endTimeOfDay":"17:30:0",
 	    "daysOfWeek":[1,2,3,4,6]}' -- true
+	pj-ctl job add berlin --cron '0 12 * * *' --tz Europe/Berlin -- true
 	ends 0 pj-ctl job ls
 	assert_has "$output" 'every 1h30m from 09:00 to 17:30, Mon-Thu,Sat '
+	assert_has "$output" ' 0 12 * * * (Europe/Berlin) '
 	ends 0 pj-ctl job show office
 	assert_has "$output" 'every 1h30m from 09:00 to 17:30, Mon-Thu,Sat'
 	assert_eq "$(at office '.time_expr | fromjson | .interval')" 90
