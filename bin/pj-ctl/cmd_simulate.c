@@ -200,7 +200,6 @@ simulate(struct ctl *c, const struct want *w)
 	log_init("pj-ctl", LOG_ERROR_);
 	if (period(w, &conf, &e) < 0 || ctl_database(c, path, sizeof path, &e) != 0)
 		return ctl_fail(&e);
-	conf.tz = when_zone(); /* a server on this machine reads its jobs in it, too */
 	if (simulated_init(&s, path, c->app, &conf, &e) == 0 && sim_run(s.sim, &e) == 0)
 		rc = show(c, &s, &conf);
 	else

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "job/verify.h"
 #include "store/job.h"
 
 #define SAMPLES 1000 /* the latest runs of a job */
@@ -68,6 +69,7 @@ put(struct copying *c, const struct job *j)
 	free(copy.spec.designated_workers);
 	copy.spec.designated_workers = NULL;
 	copy.spec.dispatch_strategy = DISPATCH_HEALTH_FIRST;
+	copy.spec.execute_type = EXECUTE_STANDALONE; /* tasks are no matter here */
 	copy.spec.min_cpu_cores = copy.spec.min_memory_gb = copy.spec.min_disk_gb = 0;
 	rc = job_put(c->s->db, &copy, c->conf->from_ms, c->e);
 	job_fini(&copy);
@@ -167,10 +169,11 @@ start(struct copying *c)
 }
 
 int
-simulated_init(struct simulated *s, const char *path, const char *app, const struct sim_conf *conf, struct err *e)
+simulated_init(struct simulated *s, const char *path, const char *app, struct sim_conf *conf, struct err *e)
 {
 	struct copying c = { .s = s, .conf = conf, .e = e };
-	int64_t only;
+	const struct job_spec no_zone = { .tz = NULL };
+	int64_t only, until;
 	int rc;
 
 	memset(s, 0, sizeof *s);
@@ -178,7 +181,9 @@ simulated_init(struct simulated *s, const char *path, const char *app, const str
 		return -1;
 	/* One transaction: a server that runs may write meanwhile. */
 	rc = db_begin(c.from, e) < 0 || db_open(&s->db, ":memory:", DB_OWN, db_migrations_server, e) < 0 ||
+	    (s->tz = verify_zone(c.from, &no_zone, INT64_MAX - 1, &until, e)) == NULL ||
 	    copy_apps(c.from, s->db, app, &only, e) < 0 ? -1 : 0;
+	conf->tz = s->tz;
 	if (rc == 0)
 		rc = job_each(c.from, only, false, 0, INT32_MAX, take_job, &c, e) < 0 ? -1 : c.rc;
 	db_rollback(c.from);
@@ -196,6 +201,7 @@ simulated_fini(struct simulated *s)
 {
 	sim_free(s->sim);
 	db_close(s->db);
+	tz_free(s->tz);
 	for (int64_t i = 0; i < s->n_jobs; i++) {
 		free(s->jobs[i].app);
 		free(s->jobs[i].name);

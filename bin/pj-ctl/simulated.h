@@ -15,11 +15,12 @@ struct simulated {
 	struct sim *sim;
 	struct simulated_job *jobs;
 	int64_t n_jobs;
+	struct tz *tz; /* the server's zone */
 };
 
 /* Reads the enabled jobs of the database at `path` (opened read only; app NULL: of all apps). conf->run_ms is for jobs
- * without recorded runs. simulated_fini also after an error. */
-int simulated_init(struct simulated *s, const char *path, const char *app, const struct sim_conf *conf, struct err *e);
+ * without recorded runs; conf->tz becomes the server's zone, as the database says, and lives as long as s. simulated_fini also after an error. */
+int simulated_init(struct simulated *s, const char *path, const char *app, struct sim_conf *conf, struct err *e);
 void simulated_fini(struct simulated *s);
 
 #endif

@@ -378,8 +378,10 @@ sim_free(struct sim *s)
 	db_watch(s->db, NULL, NULL);
 	core_free(s->core);
 	sim_world_free(s);
-	for (int64_t i = 0; i < s->n_jobs; i++)
+	for (int64_t i = 0; i < s->n_jobs; i++) {
 		free(s->jobs[i].ms);
+		free(s->jobs[i].late);
+	}
 	free(s->jobs);
 	free(s->heap);
 	free(s->said);

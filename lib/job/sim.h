@@ -60,9 +60,9 @@ struct sim_job { /* what became of a job; times of it by the wall clock */
 	int64_t succeeded, failed, unfinished;
 	int64_t overlaps;       /* failed because too many of them ran */
 	int64_t no_worker;      /* failed because no worker would do */
-	int64_t late_mean_ms, late_p95_ms, late_max_ms; /* from the nominal time to the first dispatch; p95 within 7 % */
+	int64_t late_mean_ms, late_p95_ms, late_max_ms; /* from the due time to the first dispatch; p95 within 7 % */
 	int64_t peak;           /* runs at once */
-	struct { char reason[16]; int64_t count; } skipped[SIM_REASONS]; /* ended by an empty reason */
+	struct { char reason[16]; int64_t count; } skipped[SIM_REASONS]; /* and canceled; ended by an empty reason */
 };
 struct sim_total {
 	int64_t fires, runs, peak, turns, events, faults;

@@ -69,7 +69,8 @@ struct sim_track { /* of a job */
 	int64_t going;
 	int64_t checked_ms; /* verdicts up to here were checked */
 	bool edited;        /* by a person: its times cannot be told from its latest version */
-	int64_t late_n, late_sum, late[SIM_LATE_BUCKETS];
+	int64_t late_n, late_sum;
+	int64_t *late;      /* SIM_LATE_BUCKETS of them; NULL as long as nothing ran */
 };
 
 enum sim_column { /* whose changes are watched */

@@ -30,6 +30,8 @@ bucket_ms(int b)
 static void
 late(struct sim_track *t, int64_t ms)
 {
+	if (t->late == NULL && (t->late = calloc(SIM_LATE_BUCKETS, sizeof *t->late)) == NULL)
+		return;
 	t->late_n++;
 	t->late_sum += ms;
 	t->late[bucket_of(ms)]++;
@@ -44,6 +46,33 @@ begins(const char *text, const char *with)
 }
 
 static void
+add_skipped(struct sim_track *t, const char *reason, int64_t n)
+{
+	for (int i = 0; i < SIM_REASONS - 1; i++) {
+		if (t->out.skipped[i].reason[0] == '\0')
+			snprintf(t->out.skipped[i].reason, sizeof t->out.skipped[i].reason, "%s", reason);
+		if (strcmp(t->out.skipped[i].reason, reason) != 0)
+			continue;
+		t->out.skipped[i].count += n;
+		return;
+	}
+}
+
+/* It became an instance, and did not run: by the same words as what did not become one. */
+static void
+canceled(struct sim_track *t, const char *result)
+{
+	static const struct { const char *text, *reason; } texts[] = {
+		{ "another instance of the job was running", "overlap" }, { "deadline passed", "deadline" },
+		{ "replaced by a newer instance", "replaced" },
+	};
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		if (begins(result, texts[i].text))
+			add_skipped(t, texts[i].reason, 1);
+}
+
+static void
 count(struct sim *s, struct stmt *st)
 {
 	struct sim_track *t = sim_track(s, stmt_col_i64(st, 0));
@@ -55,7 +84,7 @@ count(struct sim *s, struct stmt *st)
 		t->out.fires++;
 		s->total.fires++;
 		if (!stmt_col_null(st, 4))
-			late(t, stmt_col_i64(st, 4) - stmt_col_i64(st, 1));
+			late(t, stmt_col_i64(st, 4) - stmt_col_i64(st, 5));
 	}
 	switch ((enum instance_status)stmt_col_i64(st, 2)) {
 	case INSTANCE_SUCCEED:
@@ -72,6 +101,8 @@ count(struct sim *s, struct stmt *st)
 		t->out.unfinished++;
 		return;
 	case INSTANCE_CANCELED:
+		canceled(t, result);
+		return;
 	case INSTANCE_STOPPED:
 		return;
 	}
@@ -79,7 +110,7 @@ count(struct sim *s, struct stmt *st)
 
 #define COLUMNS "SELECT i.job_id, i.nominal_ms, i.status, i.result, CASE i.attempt WHEN 0 THEN NULL" \
 	" WHEN 1 THEN i.actual_ms ELSE (SELECT a.opened_ms FROM attempt a WHERE" \
-	" a.instance_id = i.id AND a.attempt = 1) END FROM instance i "
+	" a.instance_id = i.id AND a.attempt = 1) END, max(i.nominal_ms, i.expected_ms) FROM instance i "
 
 static int
 count_all(struct sim *s, struct stmt *st, struct err *e)
@@ -102,18 +133,6 @@ sim_stat_count(struct sim *s, int64_t before_ms, struct err *e)
 	if (before_ms != INT64_MAX)
 		return 0;
 	return count_all(s, db_stmt(s->db, COLUMNS "WHERE i.finished_ms IS NULL", e), e);
-}
-
-static void
-add_skipped(struct sim_track *t, const char *reason, int64_t n)
-{
-	for (int i = 0; i < SIM_REASONS - 1; i++) {
-		if (t->out.skipped[i].reason[0] != '\0')
-			continue;
-		snprintf(t->out.skipped[i].reason, sizeof t->out.skipped[i].reason, "%s", reason);
-		t->out.skipped[i].count = n;
-		return;
-	}
 }
 
 int

@@ -98,6 +98,26 @@ setup_jobs() {
 	run ! cmp "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/c"
 }
 
+@test "what did not run has its reason; tasks and zones are no matter" {
+	TZ=Asia/Tokyo start_server
+	ctl job add skip --cron '0 * * * * ?' --overlap skip -- true
+	ctl job add late --cron '0 * * * * ?' --overlap skip --jitter 55s -- true
+	ctl job add dead --cron '0 * * * * ?' --overlap queue --deadline 3m -- true
+	ctl job add tasks --cron '0 0 0 * * ?' --processor a.Map --execute map
+	stop_pid "$SERVER_PID"
+	TZ=UTC simulate --json --duration 90s >"$BATS_TEST_TMPDIR/out"
+	# Each time ran or has a reason; of one or two at the end nobody knows.
+	for job in skip late dead; do
+		[ "$(of $job '| .runs + (.skipped | map(.count) | add) | . >= 1436 and . <= 1440' <"$BATS_TEST_TMPDIR/out")" = true ]
+	done
+	assert_eq "$(of skip 'skipped[0].reason' <"$BATS_TEST_TMPDIR/out")" '"overlap"'
+	assert_eq "$(of late '| [.fires, .skipped[0].reason, .lateMaxMs < 1000]' <"$BATS_TEST_TMPDIR/out")" '[1440,"overlap",true]'
+	assert_eq "$(of dead '| [.fires, .skipped[0].reason]' <"$BATS_TEST_TMPDIR/out")" '[1440,"deadline"]'
+	assert_eq "$(of tasks '| [.fires, .runs, .noWorker]' <"$BATS_TEST_TMPDIR/out")" '[1,1,0]'
+	TZ=UTC ctl simulate --from 2026-03-02T14:30Z --to 2026-03-02T15:30Z --json >"$BATS_TEST_TMPDIR/midnight"
+	assert_eq "$(of tasks fires <"$BATS_TEST_TMPDIR/midnight")" 1 # in Tokyo
+}
+
 @test "what is wrong is said" {
 	setup_jobs
 	stop_pid "$SERVER_PID"
