@@ -25,7 +25,6 @@ struct walk {
 	struct sched *sched; /* NULL: none whose times could be told */
 	struct sched *chain; /* instead: one whose times follow from each other */
 	bool chained;        /* and the cursor is one of them */
-	int64_t free_ms;     /* of a delay: when the run before ended, NO_MS unknown */
 	int64_t ends_ms;     /* the schedule is in force up to here */
 	int64_t zone_ends_ms; /* and the server's zone, where it is read in that, up to here */
 	int64_t cursor;      /* all up to here was judged */
@@ -206,7 +205,6 @@ leave(struct walk *w)
 	job_fini(&w->version);
 	w->sched = w->chain = NULL;
 	w->chained = false;
-	w->free_ms = NO_MS;
 	w->tz = NULL;
 }
 
@@ -261,7 +259,7 @@ advance(struct walk *w, int64_t at_ms, struct err *e)
 
 struct verdict {
 	int64_t first_ms, last_ms, count, actual_ms, version;
-	int64_t created_ms, finished_ms; /* of an instance, else NO_MS */
+	int64_t created_ms, id; /* of an instance, else 0; ids are in the order that they were made in */
 };
 
 static bool
@@ -302,19 +300,36 @@ was_set_back(struct walk *w, int64_t from_ms, int64_t by_ms)
 	return r != 0;
 }
 
+/* When the run before an instance of a delay ended, by this definition: the one that was made before it, whatever the clock
+ * said in between. NO_MS: not known. */
+static int64_t
+end_before(struct walk *w, int64_t id)
+{
+	struct stmt *s = db_stmt(w->db, "SELECT coalesce(finished_ms, 0) FROM instance INDEXED BY instance_job WHERE job_id = ?1"
+	    " AND id < ?2 AND nominal_ms IS NOT NULL AND job_version >= ?3 ORDER BY id DESC LIMIT 1", NULL);
+	int64_t ms;
+
+	stmt_i64(s, 1, w->job->id);
+	stmt_i64(s, 2, id);
+	stmt_i64(s, 3, w->same_from);
+	ms = stmt_step(s, NULL) == 1 ? stmt_col_i64(s, 0) : NO_MS;
+	stmt_reset(s);
+	return ms;
+}
+
 static void
 judge_link(struct walk *w, const struct verdict *v)
 {
 	char a[STAMP_SIZE], b[STAMP_SIZE];
-	int64_t n = 1, last = v->first_ms, behind;
+	int64_t n = 1, last = v->first_ms, behind, ended_ms;
 
 	if (w->chained && !is_delay(w) && is_lost(w, w->cursor, v->first_ms))
 		tell(w, "no-verdict", w->cursor + sched_interval_ms(w->chain), "behind %s comes %s: at least one time of %.80s"
 		    " has no instance and was not skipped", stamp(w, a, w->cursor), stamp(w, b, v->first_ms), w->version.spec.time_expr);
-	if (is_delay(w) && w->free_ms != NO_MS && v->created_ms != NO_MS && w->free_ms <= v->created_ms &&
-	    v->first_ms < w->free_ms + sched_interval_ms(w->chain) && !was_set_back(w, w->cursor, v->created_ms))
+	if (is_delay(w) && v->id != 0 && (ended_ms = end_before(w, v->id)) != NO_MS && ended_ms <= v->created_ms &&
+	    v->first_ms < ended_ms + sched_interval_ms(w->chain) && !was_set_back(w, w->cursor, v->created_ms))
 		tell(w, "early", v->first_ms, "%s is less than %.80s behind the end of the run before, %s",
-		    stamp(w, a, v->first_ms), w->version.spec.time_expr, stamp(w, b, w->free_ms));
+		    stamp(w, a, v->first_ms), w->version.spec.time_expr, stamp(w, b, ended_ms));
 	if (!is_in_window(w, v->first_ms) || !is_in_window(w, v->last_ms))
 		tell(w, "not-nominal", v->first_ms, "%s is outside of the window %.120s",
 		    stamp(w, a, is_in_window(w, v->first_ms) ? v->last_ms : v->first_ms), w->version.spec.time_expr);
@@ -326,7 +341,6 @@ judge_link(struct walk *w, const struct verdict *v)
 			    stamp(w, a, v->first_ms), stamp(w, b, v->last_ms), v->count, n);
 	}
 	w->chained = true;
-	w->free_ms = v->finished_ms;
 }
 
 static void
@@ -369,7 +383,7 @@ walk_verdicts(struct walk *w, struct err *e)
 	int64_t since = w->cursor, upto = w->job->next_trigger_ms != 0 ? w->job->next_trigger_ms : INT64_MAX;
 	struct stmt *s = db_stmt(w->db, "SELECT nominal_ms, nominal_ms, 1, CASE WHEN expected_ms < nominal_ms OR"
 	    " running_times > 1 THEN 0 ELSE coalesce(actual_ms, 0) END, CASE WHEN attempt > 1 THEN 0"
-	    " ELSE job_version END, created_ms, coalesce(finished_ms, 0)"
+	    " ELSE job_version END, created_ms, id"
 	    " FROM instance WHERE job_id = ?1 AND nominal_ms > ?2 AND nominal_ms < ?3"
 	    " UNION ALL SELECT first_ms, last_ms, count, 0, job_version, 0, 0 FROM skipped"
 	    " WHERE job_id = ?1 AND last_ms > ?2 AND first_ms < ?3 ORDER BY 1, 2", e);
