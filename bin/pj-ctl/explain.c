@@ -140,6 +140,13 @@ put_beside(struct explain *x, int64_t earlier, int64_t later)
 		explain_say(x, "  the one after it: ", later, "\n");
 }
 
+/* A definition's expression, in words where it is none that a person wrote. */
+static void
+put_when(struct explain *x, const struct job_spec *s)
+{
+	timing_put(&x->text, msg_time_type_name(s->time_type), s->time_expr != NULL ? s->time_expr : "");
+}
+
 static void
 not_named(struct explain *x)
 {
@@ -155,9 +162,11 @@ not_named(struct explain *x)
 		buf_addf(&x->text, "%s (version %lld)\n", s->time_expr, (long long)x->version.version);
 	}
 	put_beside(x, before(x), next_of(x, x->at_ms, true));
-	if (x->version.version != x->job.version)
-		buf_addf(&x->text, "  the job was changed since: version %lld says %s\n", (long long)x->job.version,
-		    x->job.spec.time_expr != NULL ? x->job.spec.time_expr : "by hand only");
+	if (x->version.version != x->job.version) {
+		buf_addf(&x->text, "  the job was changed since: version %lld says ", (long long)x->job.version);
+		put_when(x, &x->job.spec);
+		buf_addc(&x->text, '\n');
+	}
 }
 
 /* Of times that follow from each other the rows say which there were, and the next trigger which will be: the ones beside it
@@ -179,7 +188,7 @@ not_in_chain(struct explain *x, int64_t earlier, int64_t later, struct err *e)
 	x->verdict = "not-named";
 	explain_say(x, "", x->at_ms, " is no time of the job, whose times follow from each other ");
 	buf_addc(&x->text, '(');
-	timing_put(&x->text, msg_time_type_name(x->version.spec.time_type), x->version.spec.time_expr);
+	put_when(x, &x->version.spec);
 	buf_adds(&x->text, ")\n");
 	put_beside(x, earlier == 0 ? SCHED_NEVER : earlier, later == 0 ? SCHED_NEVER : later);
 	return 0;
@@ -430,7 +439,10 @@ explain_no_time(struct explain *x)
 		    x->job.modified_ms, "\n");
 	else if (is_second_level(s))
 		buf_addf(&x->text, "a worker runs the job every %s ms within one long instance\n", s->time_expr);
-	else
-		buf_addf(&x->text, "the next time follows from the end of the run that is under way (%s)\n", s->time_expr);
+	else {
+		buf_adds(&x->text, "the next time follows from the end of the run that is under way (");
+		put_when(x, s);
+		buf_adds(&x->text, ")\n");
+	}
 	return 0;
 }

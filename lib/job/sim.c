@@ -306,7 +306,7 @@ add_job(const struct job *j, void *arg)
 		a->cap = cap;
 	}
 	if (core_job_first(s->core, j, s->conf.from_ms, &next, a->e) < 0) {
-		a->rc = err_prefix(a->e, "job #%" PRId64, j->id);
+		a->rc = err_prefix(a->e, "job %.200s", j->spec.name);
 		return false;
 	}
 	a->next_ms[s->n_jobs] = next;
