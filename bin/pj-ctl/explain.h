@@ -14,6 +14,7 @@ struct explain {
 	struct sched *sched; /* of version: a cron expression's; NULL */
 	struct sched *chain; /* of version: one whose times follow from each other; NULL */
 	int64_t at_ms, now_ms;
+	bool mute;           /* the server was asked, and did not answer */
 
 	/* the answer */
 	const char *verdict; /* one word, for scripts */

@@ -50,8 +50,11 @@ ask_server(struct explain *x, int64_t id)
 	const char *text = NULL;
 
 	call_param_i64(&query, "id", id);
-	if (call_get_within(x->c, "instance/show", &query, 0, ASK_MS, &doc, &e) == 0)
+	if (x->mute)
+		err_set(&e, ERR_TIMEOUT, "as above");
+	else if (call_get_within(x->c, "instance/show", &query, 0, ASK_MS, &doc, &e) == 0)
 		text = js_text(js_get(js_get(doc, "waits"), "text"));
+	x->mute = doc == NULL && e.code != ERR_UNAVAILABLE;
 	if (text != NULL)
 		buf_adds(&x->text, text);
 	else if (doc != NULL)
