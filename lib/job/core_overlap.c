@@ -168,14 +168,14 @@ overlap_left(struct core *c, int64_t app_id, int64_t job_id, struct err *e)
 	return stmt_run(s, e) < 0 ? -1 : queue_note(c, app_id, due_ms, id, e);
 }
 
-/* Most were looked at when they fired, and by hand it was asked for. One that had to wait for its time, by its jitter or the
- * misfire rate, is looked at now: what ran at its nominal time is no matter. */
+/* Most were looked at when they fired, and by hand it was asked for, also again. One that had to wait for its time, by its
+ * jitter or the misfire rate, is looked at now: what ran at its nominal time is no matter. */
 static int
 skip(struct core *c, struct instance *i, struct now now, struct err *e)
 {
 	int busy;
 
-	if (i->nominal_ms == NO_MS || i->due_ms <= i->created_ms || i->attempt > 0)
+	if (i->nominal_ms == NO_MS || i->due_ms <= i->created_ms || i->attempt > 0 || i->modified_ms != i->created_ms)
 		return 1;
 	busy = overlap_under_way(c, i->job_id, i->id, now, e);
 	if (busy <= 0)

@@ -315,6 +315,7 @@ static void
 overlap_skip_and_jitter(void **state)
 {
 	struct rig r;
+	int64_t id;
 
 	rig_open(&r, NULL);
 	r.conf.report_timeout_ms = HOUR;
@@ -329,6 +330,14 @@ overlap_skip_and_jitter(void **state)
 	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE status = 9 AND result ="
 	    " 'another instance of the job was running'"), 5);
 	each_minute_once(&r);
+	/* Who wants one of them after all gets it, beside another one. */
+	id = rig_sql(&r, "SELECT min(id) FROM instance WHERE status = 9");
+	rig_start(&r, 1);
+	rig_tick(&r);
+	assert_int_equal(EVENT(&r, core_instance_retry(r.core, r.now, r.app, id, &r.e)), 0);
+	rig_forget(&r);
+	rig_tick(&r);
+	rig_expect(&r, ACTION_RUN, id, 1, PJ);
 	rig_close(&r);
 }
 
