@@ -151,6 +151,8 @@ marks(void **state)
 	assert_int_equal(read(up[0], &c, 1), 1);
 	assert_int_equal(proc_stat(pid, &st), 0);
 	assert_int_equal(proc_stat(getpid(), &own), 0);
+	for (int i = 0; i < 5000 && !proc_has_env(pid, "A=1"); i++) /* in the middle of exec it has none */
+		usleep(1000);
 	assert_true(proc_has_env(pid, "PJ_RUN=12.3"));
 	assert_true(proc_has_env(pid, "A=1"));
 	assert_false(proc_has_env(pid, "PJ_RUN=12."));
