@@ -24,6 +24,8 @@ keep_load(struct core *c, struct now now, struct err *e)
 	buf_fini(&old);
 	if (r < 0 && why.code != ERR_NOTFOUND)
 		return err_set(e, why.code, "%s", why.msg);
+	if (kept > now.at_ms + SLACK_MS)
+		log_warn("clock_behind", "ms=%" PRId64 " than=the-last-run then=what-ran-is-not-run-again", kept - now.at_ms);
 	c->kept_saved_ms = r == 0 ? kept : INT64_MIN;
 	c->kept_ms = kept < now.at_ms ? kept : now.at_ms;
 	c->kept_mono = now.mono_ms;

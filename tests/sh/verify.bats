@@ -135,3 +135,13 @@ teardown() {
 	run ctl verify
 	assert_eq "$output" '3 jobs: each time has one verdict'
 }
+
+@test "a clock that is behind that of the last run is named in the log" {
+	command -v sqlite3 >/dev/null || skip 'sqlite3 is missing'
+	wait_for "sqlite3 '$SERVER_ROOT/state/server.db' \"SELECT 1 FROM meta WHERE key = 'clock_ms'\" | grep -q 1" 20
+	stop_pid "$SERVER_PID"
+	run ! grep -q clock_behind "$SERVER_LOG"
+	sqlite3 "$SERVER_ROOT/state/server.db" "UPDATE meta SET value = value + 3600000 WHERE key = 'clock_ms'"
+	start_server
+	wait_for "grep -qE 'clock_behind ms=3[56][0-9]{5} ' '$SERVER_LOG'" 20
+}
