@@ -98,7 +98,7 @@ enum {
 	{ F_START, 0, "start", "TIME", "not triggered before" }, \
 	{ F_END, 0, "end", "TIME", "not triggered after" }, \
 	{ F_DISPATCH, 0, "dispatch", "HOW", "choice of the worker: health_first (default), random or specify" }, \
-	{ F_DISPATCH_CONFIG, 0, "dispatch-config", "TEXT", "for specify: tagIn:a,b, tagEquals:a or host:port,..." }, \
+	{ F_DISPATCH_CONFIG, 0, "dispatch-config", "TEXT", "for specify: tagIn:PART of a tag, tagEquals:TAG, or TAG,host:port,..." }, \
 	{ F_MIN_CPU, 0, "min-cpu", "N", "only where so many cores are free" }, \
 	{ F_MIN_MEMORY, 0, "min-memory", "GB", "only where so much memory is free" }, \
 	{ F_MIN_DISK, 0, "min-disk", "GB", "only where so much disk is free" }, \
