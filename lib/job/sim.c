@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "job/sim_int.h"
+#include "time/sched.h"
 
 #define RESTLESS 20000 /* turns without time going on: it will never sleep */
 
@@ -276,6 +277,7 @@ sim_track(struct sim *s, int64_t job_id)
 	return lo < s->n_jobs && s->jobs[lo].out.id == job_id ? &s->jobs[lo] : NULL;
 }
 
+#define OVER INT64_MIN /* no time of it comes any more */
 struct adding {
 	struct sim *s;
 	int64_t *next_ms, cap;
@@ -309,7 +311,7 @@ add_job(const struct job *j, void *arg)
 		a->rc = err_prefix(a->e, "job %.200s", j->spec.name);
 		return false;
 	}
-	a->next_ms[s->n_jobs] = next;
+	a->next_ms[s->n_jobs] = next == 0 && (j->spec.time_type == TIME_CRON || j->spec.time_type == TIME_DAILY) ? OVER : next;
 	memset(&s->jobs[s->n_jobs], 0, sizeof *s->jobs);
 	s->jobs[s->n_jobs].out.id = j->id;
 	s->jobs[s->n_jobs++].checked_ms = s->conf.from_ms - 1;
@@ -325,7 +327,8 @@ add_jobs(struct sim *s, struct err *e)
 
 	rc = rc < 0 ? rc : a.rc;
 	for (int64_t i = 0; rc == 0 && i < s->n_jobs; i++)
-		rc = job_set_next(s->db, s->jobs[i].out.id, a.next_ms[i], e);
+		rc = a.next_ms[i] == OVER ? job_set_over(s->db, s->jobs[i].out.id, s->now.at_ms, e) :
+		    job_set_next(s->db, s->jobs[i].out.id, a.next_ms[i], e);
 	free(a.next_ms);
 	if (rc < 0 || db_commit(s->db, e) < 0)
 		return -1;
