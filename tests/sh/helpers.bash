@@ -40,6 +40,11 @@ lines_of() { # a missing file has none
 	if [ -e "$1" ]; then wc -l <"$1"; else echo 0; fi
 }
 
+# Most of what tests ask of JSON needs no whole jq, whose start is slow.
+jq() {
+	"$BUILD/tests/sh/jpick" "$@"
+}
+
 jget() {
 	jq -er "$1"
 }
@@ -52,15 +57,18 @@ now_ms() {
 	echo $((${EPOCHREALTIME/[.,]/} / 1000))
 }
 
-# The condition is evaluated in this shell: it sees the test's variables and functions.
+# The condition is evaluated in this shell: it sees the test's variables and functions. Looked at often at first, then less:
+# looking costs time of the processor, which others wait for.
 wait_for() {
-	local deadline=$(($(now_ms) + $2 * 1000 * ${PJ_SLOW:-1}))
+	local began=${EPOCHREALTIME/[.,]/} pause=0.03 waited limit=$(($2 * 1000000 * ${PJ_SLOW:-1}))
 	while ! eval "$1" >/dev/null 2>&1; do
-		if [ "$(now_ms)" -gt "$deadline" ]; then
+		waited=$((${EPOCHREALTIME/[.,]/} - began))
+		if [ "$waited" -gt "$limit" ]; then
 			fail "waited $2 s (times ${PJ_SLOW:-1}) for: $1"
 			return 1
 		fi
-		sleep 0.05
+		[ "$waited" -lt 1000000 ] || pause=0.1
+		sleep "$pause"
 	done
 }
 
@@ -80,11 +88,11 @@ free_port() {
 # --- processes: known by pid and start time, as everywhere in pj ---
 
 start_time() { # of a living process; fails for one that is gone or a zombie
-	local stat rest
-	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-	rest=${stat##*) }
-	[ "${rest%% *}" != Z ] || return 1
-	cut -d' ' -f20 <<<"$rest"
+	local stat
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+	read -ra stat <<<"${stat##*) }"
+	[ "${stat[0]}" != Z ] || return 1
+	echo "${stat[19]}"
 }
 
 is_alive() { # is_alive PID [START]
