@@ -15,6 +15,8 @@ ifeq ($(SAN),1)
 BUILD    ?= build/san
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 STATIC   :=
+# A quarter less to compile than with -O2, and reports name the lines better.
+OPT      ?= -O1 -g
 else
 BUILD    ?= build
 SANFLAGS :=

@@ -2,6 +2,7 @@
 # What kill -9, full disks and silence do to a server and a worker: nothing lost, nothing run twice. What the jobs did is
 # read from the witness file that they write, what the server says of it from its database (tests/fault/ledger).
 # `make torture` runs the same with TORTURE=20.
+# run-sh: parts of 1
 
 load helpers
 

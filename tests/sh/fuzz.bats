@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Every parser on mutations of tests/fuzz/corpus. `make fuzz` is the long form.
+# run-sh: parts of 1
 load helpers
 
 @test "every target takes its corpus and some thousands of mutations" {

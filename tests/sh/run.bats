@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # pj-run alone: by hand, as a runner under its spawner, and as the job's helper.
 # shellcheck disable=SC2016 # scripts of jobs, and conditions of wait_for, in single quotes
+# run-sh: parts of 5
 
 load helpers
 

@@ -2,6 +2,10 @@
 # The runners count what fails, dies, hangs or never ran: a check that cannot fail is none.
 load helpers
 
+setup() {
+	case $BUILD in */san) skip "of scripts only: the plain build's run is enough" ;; esac
+}
+
 program() { # program NAME BODY
 	printf '#!/bin/sh\n%s\n' "$2" >"$BATS_TEST_TMPDIR/$1"
 	chmod +x "$BATS_TEST_TMPDIR/$1"
@@ -54,7 +58,7 @@ bats_file() { # bats_file NAME BODY: `TEST` stands for what bats would take for 
 # Another BUILD: the runner's outputs of this very run are in the real one. Nothing of this bats for the inner one.
 run_sh() {
 	mkdir -p "$BATS_TEST_TMPDIR/build"
-	run env -i PATH=/usr/local/bin:/usr/bin:/bin BUILD="$BATS_TEST_TMPDIR/build" SH_LIMIT="${SH_LIMIT:-60}" PJ_SLOW=1 \
+	run env -i PATH=/usr/local/bin:/usr/bin:/bin BUILD="$BATS_TEST_TMPDIR/build" SH_LIMIT="${SH_LIMIT:-60}" SH_PART="${SH_PART:-6}" PJ_SLOW=1 \
 	    "$TOP/scripts/run-sh" "$@"
 }
 
@@ -73,10 +77,26 @@ TEST "c" { true; }'
 	assert_eq "$status" 1
 	assert_eq "${lines[-1]}" "sh: 1 passed, 1 failed, 1 skipped"
 	assert_has "$output" "no reason"
-	SH_LIMIT=$((3 * ${PJ_SLOW:-1})) run_sh "$BATS_TEST_TMPDIR/two.bats" "$BATS_TEST_TMPDIR/three.bats"
+	SH_LIMIT=$((2 * ${PJ_SLOW:-1})) run_sh "$BATS_TEST_TMPDIR/two.bats" "$BATS_TEST_TMPDIR/three.bats"
 	assert_eq "$status" 1
 	assert_eq "${lines[-1]}" "sh: 2 passed, 2 failed"
 	assert_has "$output" "out of time"
+}
+
+@test "run-sh runs every test of a file once, in parts" {
+	for n in 1 2 3 4 5 6 7; do
+		printf '@test "number %s, 2*2 [x] (a|b) $y \\ ^." {\n\techo %s >>"%s"\n\t[ %s != 6 ]\n}\n' $n $n "$BATS_TEST_TMPDIR/ran" $n
+	done >"$BATS_TEST_TMPDIR/many.bats"
+	export SH_PART=3
+	run_sh "$BATS_TEST_TMPDIR/many.bats"
+	assert_eq "$status" 1
+	assert_eq "${lines[-1]}" "sh: 6 passed, 1 failed"
+	assert_eq "$(wc -l <"$BATS_TEST_TMPDIR/build/sh/parts")" 3
+	assert_eq "$(sort "$BATS_TEST_TMPDIR/ran" | tr -d '\n')" 1234567
+	sed -i '1i# run-sh: parts of 1' "$BATS_TEST_TMPDIR/many.bats"
+	run_sh "$BATS_TEST_TMPDIR/many.bats"
+	assert_eq "${lines[-1]}" "sh: 6 passed, 1 failed"
+	assert_eq "$(wc -l <"$BATS_TEST_TMPDIR/build/sh/parts")" 7
 }
 
 @test "install-deps names what is missing" {

@@ -22,6 +22,7 @@ setup() {
 }
 
 @test "every zone reads as java reads it" {
+	case $BUILD in */san) skip "the same facts as in the test before this: the plain build's run is enough" ;; esac
 	status=0
 	"$TOP/tests/interop/zones/run" >"$BATS_TEST_TMPDIR/log" 2>&1 || status=$?
 	cat "$BATS_TEST_TMPDIR/log"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # pj-workerd with a played server: dispatches, results, stops, what it survives, what it refuses.
+# run-sh: parts of 4
 
 load helpers
 load worker_lib
