@@ -11,7 +11,9 @@ same() { # same INPUT JQ-ARGS...: output, exit status, and whether anything is s
 	shift
 	command jq "$@" <<<"$input" >jq.out 2>jq.err || status_jq=$?
 	jq "$@" <<<"$input" >us.out 2>us.err || status_us=$?
-	cmp jq.out us.out && cmp jq.err us.err && [ "$status_jq" = "$status_us" ] || fail "jq $* of $input: $status_us, jq $status_jq"
+	if ! { cmp jq.out us.out && cmp jq.err us.err && [ "$status_jq" = "$status_us" ]; }; then
+		fail "jq $* of $input: $status_us, jq $status_jq"
+	fi
 }
 
 @test "every filter that it knows, and others, mean what they mean to jq" {

@@ -3,7 +3,7 @@
 load helpers
 
 setup() {
-	case $BUILD in */san) skip "the sanitizers see this code in test_cron and fuzz_sched: the plain build's run is enough" ;; esac
+	case $BUILD in */san) skip "the sanitizers see this code in test_time_cron and fuzz_sched: the plain build's run is enough" ;; esac
 }
 
 run_diff() {
