@@ -60,6 +60,13 @@ now_ms() {
 # The condition is evaluated in this shell: it sees the test's variables and functions. Looked at often at first, then less:
 # looking costs time of the processor, which others wait for.
 wait_for() {
+	# bats looks at every command of every function, which costs it ten times what the command costs: not here.
+	local -
+	set +o functrace
+	poll "$@"
+}
+
+poll() {
 	local began=${EPOCHREALTIME/[.,]/} pause=0.03 waited limit=$(($2 * 1000000 * ${PJ_SLOW:-1}))
 	while ! eval "$1" >/dev/null 2>&1; do
 		waited=$((${EPOCHREALTIME/[.,]/} - began))
@@ -191,8 +198,13 @@ test_processes() {
 
 # Daemons get SIGTERM first, and time to say in their log what sanitizers found; pj-runs outlive them by design.
 stop_all() {
+	local -
+	set +o functrace
+	[ ! -e "$BATS_TEST_TMPDIR/started" ] || end_all
+}
+
+end_all() {
 	local pid start
-	[ -e "$BATS_TEST_TMPDIR/started" ] || return 0
 	while read -r pid start; do
 		if [ -n "$start" ] && is_alive "$pid" "$start"; then
 			kill -CONT "$pid" 2>/dev/null || true

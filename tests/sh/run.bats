@@ -8,6 +8,8 @@ load helpers
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 	SEQ=0
+	# Of its own: what is left of a run is found by its id, on all of the host, and other tests run beside this one.
+	ID=7955$(printf %07d $$)$(date +%N | cut -c 2-9)
 }
 
 teardown() {
@@ -64,10 +66,10 @@ spec() { # spec SCRIPT [KEY=VALUE...]
 	{
 		# Of a key that comes twice the first counts.
 		[ $# -eq 0 ] || printf '%s\n' "$@"
-		printf '%s\n' op=run "slot=$PWD/1.slot" "seq=$SEQ" instance=795500000000000001 "attempt=$SEQ" app=demo \
+		printf '%s\n' op=run "slot=$PWD/1.slot" "seq=$SEQ" "instance=$ID" "attempt=$SEQ" app=demo \
 		    job_id=1 job_name=test "spool=$PWD/$SEQ.log" timeout_ms=0 grace_ms=1000 log_max=0 log_full=drop \
-		    "cwd=$PWD" "marker=PJ_RUN=795500000000000001.$SEQ" arg=/bin/sh arg=-c "arg=${script//$'\n'/\\n}" \
-		    "env=PATH=$PATH" "env=PJ_RUN=795500000000000001.$SEQ" "env=ASAN_OPTIONS=$ASAN_OPTIONS" "env=HERE=$PWD"
+		    "cwd=$PWD" "marker=PJ_RUN=$ID.$SEQ" arg=/bin/sh arg=-c "arg=${script//$'\n'/\\n}" \
+		    "env=PATH=$PATH" "env=PJ_RUN=$ID.$SEQ" "env=ASAN_OPTIONS=$ASAN_OPTIONS" "env=HERE=$PWD"
 	} >spec
 }
 
@@ -375,7 +377,7 @@ y"'
 	report '^op=exited .* seq=1 .*status=0$'
 	grep -qE '^op=started slot=.*/1.slot seq=1 pid=[0-9]+ start=[0-9]+$' reports
 	assert_eq "$(slot state) $(slot seq) $(slot end) $(slot exit)" "finished 1 exit 0"
-	assert_eq "$(slot instance) $(slot attempt) $(slot result)" "795500000000000001 1 the result"
+	assert_eq "$(slot instance) $(slot attempt) $(slot result)" "$ID 1 the result"
 	assert_eq "$(slot boot)" "$(cat /proc/sys/kernel/random/boot_id)"
 	assert_has "$(cat reports)" "pid=$(slot run_pid) start=$(slot run_start)"
 	assert_eq "$(cut -c32- 1.log | grep -c '^line [12]$')" 2
@@ -392,7 +394,7 @@ y"'
 	order "run $PWD/spec"
 	report '^op=started'
 	wait_for 'grep -q " 2 -> " 1.log' 10
-	assert_eq "$(tr '\0' ' ' <"/proc/$(slot run_pid)/cmdline")" "pj-run instance 795500000000000001.1 "
+	assert_eq "$(tr '\0' ' ' <"/proc/$(slot run_pid)/cmdline")" "pj-run instance $ID.1 "
 	# ls has its three and the directory.
 	assert_eq "$(grep -c ' -> ' 1.log)" 4
 	assert_eq "$(find "/proc/$(slot run_pid)/fd" -lname 'socket:*' | wc -l)" 1
@@ -539,7 +541,7 @@ y"'
 	report '^op=exited'
 	assert_eq "$(slot state) $(slot end) $(slot signal)" "finished timeout 9"
 	grep -q 'WARN  pj: time limit reached' 1.log
-	assert_eq "$(marked PJ_RUN=795500000000000001.1)" ""
+	assert_eq "$(marked PJ_RUN=$ID.1)" ""
 	spec : arg=./nothing
 	order "run $PWD/spec"
 	report "^op=exited .*seq=$SEQ .*status=0"
@@ -562,12 +564,12 @@ y"'
 		report "^op=exited .*seq=$i .*status=9$"
 		# The program dies with it; its children may go on for a supervisor to end by their mark.
 		[ "$(slot state)" != running ] || [ "$(slot seq)" != "$i" ] || wait_for "! is_alive $(slot job_pid) $(slot job_start)" 5
-		if grep -qxF "795500000000000001.$i" ran; then
+		if grep -qxF "$ID.$i" ran; then
 			assert_eq "$(slot seq) $(slot state)" "$i running"
-			assert_eq "$(grep -cxF "795500000000000001.$i" ran)" 1
+			assert_eq "$(grep -cxF "$ID.$i" ran)" 1
 		fi
 		case $(slot state) in claimed | running) ;; *) [ "$(slot seq)" != "$i" ] || fail "$(slot state)" ;; esac
-		marked "PJ_RUN=795500000000000001.$i" | xargs -r kill -9
+		marked "PJ_RUN=$ID.$i" | xargs -r kill -9
 	done
 	[ "$(lines_of ran)" -gt 5 ] || fail "only $(lines_of ran) of 40 came to run"
 	# The slot is free for the next.

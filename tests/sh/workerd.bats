@@ -151,11 +151,12 @@ marked() {
 
 @test "a long run is reported running, and rows say so; a short one is not" {
 	start_alone -o worker.report=300ms
-	send /worker/runJob "$(run_body 1 1 shell 'sleep 7')"
+	send /worker/runJob "$(run_body 1 1 shell "until [ -e '$BATS_TEST_TMPDIR/go' ]; do sleep 0.1; done")"
 	send /worker/runJob "$(run_body 2 1 shell 'true')"
 	wait_for 'reported 2' 10
 	wait_for '[ "$(wdb "SELECT state FROM assignment WHERE instance_id=1")" = 3 ]' 5
 	wait_for 'said /server/reportInstanceStatus | jq -e "select(.instanceId==1 and .instanceStatus==3 and .attempt==1)"' 10
+	touch "$BATS_TEST_TMPDIR/go"
 	assert_eq "$(said /server/reportInstanceStatus | jq -c 'select(.instanceId==2) | .instanceStatus')" 5
 	wait_for 'reported 1' 10
 }
@@ -398,6 +399,8 @@ say_raw() {
 
 # --- kills ---
 
+# What is left of a lost run is found by its id, on all of the host: other tests, which run beside these, use other ids.
+
 @test "pj-workerd killed while jobs run: they go on, nothing runs twice, every result arrives" {
 	start_alone
 	for i in $(seq 1 12); do send /worker/runJob "$(run_body "$i" 1 exec "$(witness_job $((i * 150)))")"; done
@@ -432,29 +435,29 @@ say_raw() {
 
 @test "pj-run killed: its job is gone too, and the attempt is reported lost" {
 	start_alone
-	send /worker/runJob "$(run_body 1 1 shell 'setsid sleep 64 & sleep 65')"
+	send /worker/runJob "$(run_body 31 1 shell 'setsid sleep 64 & sleep 65')"
 	wait_for 'slot_is 0000 running' 10
 	job=$(slot_value 0000 job_pid)
 	kill -9 "$(slot_value 0000 run_pid)"
-	wait_for 'reported 1' 10
-	assert_eq "$(reports 1 | jq -c '[.instanceStatus,.lost,.result]')" '[4,true,"runner lost"]'
+	wait_for 'reported 31' 10
+	assert_eq "$(reports 31 | jq -c '[.instanceStatus,.lost,.result]')" '[4,true,"runner lost"]'
 	ended "$job"
-	assert_eq "$(marked PJ_RUN=1.1)" ""
+	assert_eq "$(marked PJ_RUN=31.1)" ""
 	send /worker/runJob "$(run_body 2 1 shell 'echo again')"
 	wait_for 'reported 2' 10
 }
 
 @test "pj-run killed while pj-workerd is away: found lost at its start" {
 	start_alone
-	send /worker/runJob "$(run_body 1 1 shell 'sleep 65')"
+	send /worker/runJob "$(run_body 32 1 shell 'sleep 65')"
 	send /worker/runJob "$(run_body 2 1 shell 'sleep 1; echo fine')"
 	wait_for 'slot_is 0000 running && slot_is 0001 running' 10
 	kill_pid "$WORKER_PID"
 	kill -9 "$(slot_value 0000 run_pid)"
 	sleep 1.2
 	start_worker -o worker.helpers=no
-	wait_for 'reported 1 && reported 2' 10
-	assert_eq "$(reports 1 | jq -c '[.lost,.result]')" '[true,"runner lost"]'
+	wait_for 'reported 32 && reported 2' 10
+	assert_eq "$(reports 32 | jq -c '[.lost,.result]')" '[true,"runner lost"]'
 	assert_eq "$(reports 2 | jq -c '[.instanceStatus,.result]')" '[5,"fine"]'
 }
 
@@ -475,22 +478,22 @@ say_raw() {
 @test "accepted before a restart of the host: told ones are lost, waiting ones run" {
 	start_alone -o worker.starts=1
 	kill -STOP "$(spawner_pid)"
-	send /worker/runJob "$(run_body 1 1 exec "$(witness_job)")"
+	send /worker/runJob "$(run_body 33 1 exec "$(witness_job)")"
 	send /worker/runJob "$(run_body 2 1 exec "$(witness_job)")"
 	spawner=$(spawner_pid)
 	kill_pid "$WORKER_PID"
 	kill -9 "$spawner"
 	wdb "UPDATE assignment SET boot_id='an earlier one'"
 	start_worker -o worker.helpers=no
-	wait_for 'reported 1 && reported 2' 10
-	assert_eq "$(reports 1 | jq -c '[.lost,.result]')" '[true,"runner lost: the host was restarted"]'
+	wait_for 'reported 33 && reported 2' 10
+	assert_eq "$(reports 33 | jq -c '[.lost,.result]')" '[true,"runner lost: the host was restarted"]'
 	assert_eq "$(reports 2 | jq -c .instanceStatus)" 5
 	assert_eq "$(cut -d' ' -f4 "$witness")" 2
 }
 
 @test "a run that lost its assignment is ended" {
 	start_alone
-	send /worker/runJob "$(run_body 1 1 shell 'sleep 66')"
+	send /worker/runJob "$(run_body 35 1 shell 'sleep 66')"
 	wait_for 'slot_is 0000 running' 10
 	job=$(slot_value 0000 job_pid)
 	kill_pid "$WORKER_PID"
@@ -502,12 +505,12 @@ say_raw() {
 
 @test "pj-run does not take its stop: it is killed with all of its run" {
 	start_alone -o worker.stop_grace=10ms
-	send /worker/runJob "$(run_body 1 1 shell 'sleep 67')"
+	send /worker/runJob "$(run_body 34 1 shell 'sleep 67')"
 	wait_for 'slot_is 0000 running' 10
 	job=$(slot_value 0000 job_pid)
 	kill -STOP "$(slot_value 0000 run_pid)"
-	send /worker/stopInstance "$(stop_body 1 1)"
-	wait_for 'reported 1' 30
+	send /worker/stopInstance "$(stop_body 34 1)"
+	wait_for 'reported 34' 30
 	ended "$job"
 }
 
