@@ -541,7 +541,7 @@ y"'
 	report '^op=exited'
 	assert_eq "$(slot state) $(slot end) $(slot signal)" "finished timeout 9"
 	grep -q 'WARN  pj: time limit reached' 1.log
-	assert_eq "$(marked PJ_RUN=$ID.1)" ""
+	assert_eq "$(marked "PJ_RUN=$ID.1")" ""
 	spec : arg=./nothing
 	order "run $PWD/spec"
 	report "^op=exited .*seq=$SEQ .*status=0"
