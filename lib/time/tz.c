@@ -1,5 +1,7 @@
 #include "time/tz.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +138,62 @@ tz_file_id(char buf[TZ_ID_SIZE], const char *name)
 	return buf;
 }
 
+/* The same but for the case of letters, and blanks for underscores? */
+static bool
+alike(const char *entry, const char *part, size_t len)
+{
+	if (strlen(entry) != len || entry[0] == '.')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (tolower((unsigned char)entry[i]) != tolower(part[i] == ' ' ? '_' : (unsigned char)part[i]))
+			return false;
+	return true;
+}
+
+/* Appends "/" and the entry of the directory that is like the part of a name. */
+static bool
+add_alike(char *path, size_t size, const char *part, size_t len)
+{
+	DIR *d = opendir(path);
+	struct dirent *entry = NULL;
+	size_t used = strlen(path);
+
+	if (d == NULL)
+		return false;
+	while ((entry = readdir(d)) != NULL && !alike(entry->d_name, part, len))
+		;
+	if (entry != NULL)
+		snprintf(path + used, size - used, "/%s", entry->d_name);
+	closedir(d);
+	return entry != NULL;
+}
+
+/* ERR_NOTFOUND, with the name that was meant where only its spelling is wrong. */
+static void
+no_zone(const char *name, struct err *e)
+{
+	const char *dir = zone_dir();
+	char path[PATH_MAX];
+	struct stat st;
+	bool found = strlen(name) <= NAME_MAX_LEN && file_path(path, sizeof path, NULL, "%s", dir) == 0;
+
+	for (const char *part = name; found;) {
+		size_t len = strcspn(part, "/");
+
+		found = add_alike(path, sizeof path, part, len);
+		if (part[len] == '\0')
+			break;
+		part += len + 1;
+	}
+	if (found && stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		err_set(e, ERR_NOTFOUND, "no time zone '%.60s': did you mean %s?", name, path + strlen(dir) + 1);
+	else if (!good_name(name))
+		err_set(e, ERR_NOTFOUND, "'%.60s' is no name of a time zone: write an IANA name such as Europe/Berlin, or UTC",
+		    name);
+	else
+		err_set(e, ERR_NOTFOUND, "no time zone '%s' in %s: write an IANA name such as Europe/Berlin, or UTC", name, dir);
+}
+
 static struct tz *
 open_name(const char *name, struct err *e)
 {
@@ -146,17 +204,14 @@ open_name(const char *name, struct err *e)
 	if (strcmp(name, "UTC") == 0 || strcmp(name, "Etc/UTC") == 0)
 		return zone_new(name, e);
 	if (!good_name(name)) {
-		err_set(e, ERR_NOTFOUND, "'%.60s' is no name of a time zone: write an IANA name such as "
-		    "Europe/Berlin, or UTC",
-		    name);
+		no_zone(name, e);
 		return NULL;
 	}
 	if (file_path(path, sizeof path, e, "%s/%s", dir, name) != 0)
 		return NULL;
 	z = open_file(path, name, e);
 	if (z == NULL && e != NULL && e->code == ERR_NOTFOUND)
-		err_set(e, ERR_NOTFOUND, "no time zone '%s' in %s: write an IANA name such as Europe/Berlin, or "
-		    "UTC", name, dir);
+		no_zone(name, e);
 	return z;
 }
 

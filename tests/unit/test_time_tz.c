@@ -61,16 +61,26 @@ test_names(void **state)
 		"Europe/Berlin\n", ".", "zone.tab", "America/New_York/x", "Europe//Berlin",
 		"Europe/./Berlin", "./Europe/Berlin", "Europe/../Europe/Berlin", "/", "..", "-x", "Europe/Berlin/" };
 	char longest[300];
+	struct err e = ERR_INIT;
 	struct tz *z;
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		struct err e = ERR_INIT;
-
+		err_clear(&e);
 		if (tz_open(bad[i], &e) != NULL)
 			fail_msg("'%s' was opened", bad[i]);
 		assert_int_equal(e.code, strcmp(bad[i], "zone.tab") == 0 ? ERR_DATA : ERR_NOTFOUND);
 		assert_true(e.msg[0] != '\0');
 	}
+	assert_null(tz_open("america/new york", &e));
+	assert_non_null(strstr(e.msg, "did you mean America/New_York?"));
+	assert_null(tz_open("EUROPE/BERLIN", &e));
+	assert_non_null(strstr(e.msg, "did you mean Europe/Berlin?"));
+	assert_null(tz_open("europe", &e));
+	assert_null(strstr(e.msg, "did you mean"));
+	assert_null(tz_open("europe/", &e));
+	assert_null(strstr(e.msg, "did you mean"));
+	assert_null(tz_open("../zoneinfo/europe/berlin", &e));
+	assert_null(strstr(e.msg, "did you mean"));
 	memset(longest, 'A', sizeof longest - 1);
 	longest[sizeof longest - 1] = '\0';
 	assert_null(tz_open(longest, NULL));
