@@ -306,8 +306,8 @@ static int64_t
 end_before(struct walk *w, int64_t id)
 {
 	struct stmt *s = db_stmt(w->db, "SELECT coalesce(finished_ms, 0) FROM instance INDEXED BY instance_job WHERE job_id = ?1"
-	    " AND id < ?2 AND nominal_ms IS NOT NULL AND attempt = 1 AND job_version >= ?3 AND created_ms >= (SELECT at_ms FROM job_version WHERE"
-	    " job_id = ?1 AND version = ?3) ORDER BY id DESC LIMIT 1", NULL);
+	    " AND id < ?2 AND nominal_ms IS NOT NULL AND attempt = 1 AND job_version >= ?3 AND created_ms >= (SELECT at_ms FROM"
+	    " job_version WHERE job_id = ?1 AND version = ?3) ORDER BY id DESC LIMIT 1", NULL);
 	int64_t ms;
 
 	stmt_i64(s, 1, w->job->id);
