@@ -19,7 +19,8 @@ struct simulated {
 };
 
 /* Reads the enabled jobs of the database at `path` (opened read only; app NULL: of all apps). conf->run_ms is for jobs
- * without recorded runs; conf->tz becomes the server's zone, as the database says, and lives as long as s. simulated_fini also after an error. */
+ * without recorded runs; conf->tz becomes the server's zone, as the database says, and lives as long as s. simulated_fini
+ * also after an error. */
 int simulated_init(struct simulated *s, const char *path, const char *app, struct sim_conf *conf, struct err *e);
 void simulated_fini(struct simulated *s);
 

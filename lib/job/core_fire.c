@@ -47,26 +47,43 @@ jitter(const struct job_spec *s)
 	return s->jitter_ms <= 0 ? 0 : (int64_t)((h >> 11) % ((uint64_t)s->jitter_ms + 1));
 }
 
+/* The due time of the job's occurrence before at_ms, or of a later one that still waits to be made up for, as there was an
+ * absence before this one: among the last of what waits. 0: none. */
+static int
+last_due(struct core *c, int64_t app_id, int64_t job_id, int64_t at_ms, struct now now, int64_t *out, struct err *e)
+{
+	struct stmt *q = db_stmt(c->db, "SELECT max((SELECT coalesce(max(due_ms), 0) FROM (SELECT due_ms FROM instance WHERE"
+	    " job_id = ?1 AND nominal_ms < ?2 ORDER BY nominal_ms DESC LIMIT 1)), (SELECT coalesce(max(due_ms), 0) FROM (SELECT"
+	    " due_ms, job_id, nominal_ms FROM instance INDEXED BY instance_due WHERE app_id = ?3 AND parked IS NULL AND status = 1"
+	    " AND due_ms > ?4 ORDER BY due_ms DESC LIMIT 500) WHERE job_id = ?1 AND nominal_ms < ?2))", e);
+
+	stmt_i64(q, 1, job_id);
+	stmt_i64(q, 2, at_ms);
+	stmt_i64(q, 3, app_id);
+	stmt_i64(q, 4, now.at_ms);
+	if (stmt_step(q, e) != 1)
+		return -1;
+	*out = stmt_col_i64(q, 0);
+	stmt_reset(q);
+	return 0;
+}
+
 /* With a rate, what is made up for starts one after the other: behind the occurrence before it. */
 static int
-paced(struct core *c, int64_t job_id, const struct job_spec *s, int64_t at_ms, struct now now, int64_t *due_ms,
-    struct err *e)
+paced(struct core *c, const struct version *v, int64_t at_ms, struct now now, int64_t *due_ms, struct err *e)
 {
-	struct stmt *q;
-	int r;
+	const struct job_spec *s = &v->job.spec;
+	int64_t last;
 
 	if (s->misfire_rate <= 0 || misfire_of(s) != MISFIRE_ALL || now.at_ms - at_ms <= FIRE_GRACE_MS)
 		return 0;
-	q = db_stmt(c->db, "SELECT due_ms FROM instance WHERE job_id = ? AND nominal_ms < ? ORDER BY nominal_ms DESC LIMIT 1", e);
-	stmt_i64(q, 1, job_id);
-	stmt_i64(q, 2, at_ms);
-	r = stmt_step(q, e);
-	if (r == 1 && stmt_col_i64(q, 0) + 60000 / s->misfire_rate > *due_ms)
-		*due_ms = stmt_col_i64(q, 0) + 60000 / s->misfire_rate;
-	if (r >= 0 && *due_ms < now.at_ms)
+	if (last_due(c, v->job.app_id, v->job.id, at_ms, now, &last, e) < 0)
+		return -1;
+	if (last != 0 && last + 60000 / s->misfire_rate > *due_ms)
+		*due_ms = last + 60000 / s->misfire_rate;
+	if (*due_ms < now.at_ms)
 		*due_ms = now.at_ms;
-	stmt_reset(q);
-	return r < 0 ? -1 : 0;
+	return 0;
 }
 
 static int
@@ -94,7 +111,7 @@ fire_insert(struct core *c, const struct version *v, int64_t at_ms, struct now n
 	struct err why = ERR_INIT;
 	int r;
 
-	if (paced(c, i.job_id, s, at_ms, now, &i.due_ms, e) < 0)
+	if (paced(c, v, at_ms, now, &i.due_ms, e) < 0)
 		return -1;
 	i.expected_ms = i.due_ms;
 	r = queue_pass(c, &i, now, &why);
@@ -169,7 +186,7 @@ run_one(struct core *c, struct firing *f, struct now now, struct err *e)
 		go_on(f, 1, at);
 		return known < 0 ? -1 : 0;
 	}
-	if (skips && paced(c, f->d->id, &f->v->job.spec, at, now, &due, e) < 0)
+	if (skips && paced(c, f->v, at, now, &due, e) < 0)
 		return -1;
 	/* What is due later is looked at then. */
 	if (skips && due <= now.at_ms && (busy = overlap_under_way(c, f->d->id, 0, now, e)) < 0)

@@ -431,7 +431,8 @@ finish_without_trigger(struct walk *w, struct err *e)
 		if (r != 0)
 			return r < 0 ? -1 : 0;
 	}
-	if (w->sched != NULL && next_of(w, w->cursor) == SCHED_NEVER)
+	if ((w->sched != NULL && next_of(w, w->cursor) == SCHED_NEVER) || (w->chain != NULL &&
+	    sched_next(w->chain, w->cursor, s->start_ms, s->end_ms == 0 ? INT64_MAX : s->end_ms) == SCHED_NEVER))
 		return 0;
 	tell(w, "next-trigger", w->cursor, "is enabled, and no time of %.80s is to be triggered; disable and enable it", s->time_expr);
 	return 0;

@@ -171,6 +171,30 @@ disabled_is_no_misfire(void **state)
 	rig_close(&r);
 }
 
+/* A second absence, while the first is still made up for, does not double the rate. */
+static void
+one_rate_for_two_absences(void **state)
+{
+	struct rig r;
+	struct job_spec s = minutely("all");
+
+	rig_open(&r, NULL);
+	s.misfire_rate = 2;
+	rig_save(&r, 0, s, true);
+	rig_pass(&r, 40 * MIN + 37 * SEC);
+	rig_restart(&r);
+	rig_run_until(&r, T0 + 45 * MIN, true);
+	rig_pass(&r, 5 * MIN + 20 * SEC);
+	rig_restart(&r);
+	rig_run_until(&r, T0 + 100 * MIN, true);
+	rig_succeed_all(&r);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance WHERE created_ms > nominal_ms + 10000 AND status = 5"), 45);
+	assert_int_equal(rig_sql(&r, "SELECT min(b.expected_ms - a.expected_ms) FROM instance a JOIN instance b ON b.id > a.id"
+	    " WHERE a.created_ms > a.nominal_ms + 10000 AND b.created_ms > b.nominal_ms + 10000"), 30 * SEC);
+	each_minute_once(&r);
+	rig_close(&r);
+}
+
 /* Unless who enables it says so: then a pause is as a downtime. */
 static void
 a_pause_is_made_up(void **state)
@@ -1348,7 +1372,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(misfire_policies), cmocka_unit_test(none_leaves_out_what_is_late), cmocka_unit_test(all_at_a_rate),
-		cmocka_unit_test(disabled_is_no_misfire), cmocka_unit_test(a_pause_is_made_up),
+		cmocka_unit_test(disabled_is_no_misfire), cmocka_unit_test(one_rate_for_two_absences), cmocka_unit_test(a_pause_is_made_up),
 		cmocka_unit_test(a_pause_past_the_end_is_made_up), cmocka_unit_test(overlap_skip), cmocka_unit_test(overlap_queue),
 		cmocka_unit_test(overlap_queue_waits_for_a_retry), cmocka_unit_test(overlap_beside_max_instances),
 		cmocka_unit_test(overlap_skip_and_jitter), cmocka_unit_test(overlap_skip_and_rate),
