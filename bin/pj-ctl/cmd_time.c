@@ -275,6 +275,8 @@ do_next(const struct verb *v, struct ctl *c, struct opt_args *args)
 
 	buf_init(&w.expr);
 	rc = verb_parse(v, c, args, take, &w);
+	if (rc == OPT_GO && args->argc > 1)
+		rc = verb_usage_error(v, c, "`%.60s' is too much: an expression with blanks goes in quotes", args->argv[1]);
 	if (rc == OPT_GO && args->argc > 0 && take_operand(&w, args->argv[0], &e) != 0)
 		rc = verb_usage_error(v, c, "%s", e.msg);
 	if (rc == OPT_GO && w.option == NULL)
@@ -290,8 +292,8 @@ do_next(const struct verb *v, struct ctl *c, struct opt_args *args)
 static const struct verb verbs[] = {
 	{ "next", "EXPR | --every DUR | --delay DUR | --at TIME | --daily JSON [options]",
 	    "the next times of an expression", options,
-	    "EXPR is that of job add --cron or --daily; see pj-time(7). Exit code 1: no time comes any more.\n", 0, 1,
-	    false, do_next },
+	    "EXPR is that of job add --cron or --daily; see pj-time(7). Exit code 1: no time comes any more.\n", 0,
+	    VERB_ANY, false, do_next },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0, false, NULL },
 };
 

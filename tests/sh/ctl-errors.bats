@@ -534,6 +534,8 @@ no stamp")"
 	ends 64 pj-ctl time next --every 5m --start 2027-01-02 --end 2027-01-01
 	ends 64 pj-ctl time next
 	assert_has "$err" 'says when is missing'
+	ends 64 pj-ctl time next 0 3 '*' '*' '*'
+	assert_has "$err" "\`3' is too much: an expression with blanks goes in quotes"
 	ends 64 pj-ctl time next @daily --every 5m
 	assert_has "$err" 'both say when'
 	ends 64 pj-ctl time next --at 2026-03-29T02:30 --tz Europe/Berlin
