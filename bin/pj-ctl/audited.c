@@ -54,7 +54,7 @@ put_real_time(const struct json_t *change, bool window)
 {
 	const char *last = text(change, "last"), *next = text(change, "next");
 
-	printf("  %s real time", window ? "within the window it runs in" : "what repeats within the day runs in");
+	printf("  %s real time", window ? "within the window it runs in" : "what repeats every hour or within it runs in");
 	if (last[0] != '\0' && next[0] != '\0')
 		printf(": %s, then %s", last, next);
 	else if (last[0] != '\0' || next[0] != '\0')

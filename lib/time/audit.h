@@ -23,7 +23,7 @@ struct audit_change {
 	int before, after;      /* seconds east of UTC: a gap when it grows, a fold when it shrinks */
 	int64_t n;              /* fixed times that are jumped over or read twice; of a daily interval: its window's beginning */
 	struct audit_time time[AUDIT_TIMES];
-	bool real_time;         /* what repeats within the day, or within a window, runs on through it: */
+	bool real_time;         /* what repeats every hour or within it, or within a window, runs on through it: */
 	int64_t last_ms, next_ms; /* the last time before and the first one behind it, within a day; SCHED_NEVER none */
 };
 

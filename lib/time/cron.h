@@ -25,7 +25,7 @@ struct cron {
 	bool last_work;      /* LW */
 	bool either;         /* Unix: one of the two day fields is enough */
 	bool spread;         /* H or ~: it depends on the seed */
-	bool repeats;        /* within a day: runs in real time through changes of offset */
+	bool repeats;        /* every hour or within it: runs in real time through changes of offset */
 	uint64_t year[3];    /* bit n: the year 1970 + n */
 };
 

@@ -407,14 +407,14 @@ element(struct reader *r)
 	return valued(r);
 }
 
-/* Fields that repeat within the day make the rule run in real time. */
+/* What repeats every hour or within it makes the rule run in real time. */
 static void
 note_repeats(struct reader *r)
 {
 	uint64_t set = r->f->id == CRON_SECOND ? r->c->second : r->f->id == CRON_MINUTE ? r->c->minute : r->c->hour;
 	int n = __builtin_popcountll(set);
 
-	if (r->f->id <= CRON_HOUR && n > 1 && (r->interval || n == r->f->max + 1))
+	if (r->f->id <= CRON_HOUR && (n == r->f->max + 1 || (n > 1 && r->interval && r->f->id != CRON_HOUR)))
 		r->c->repeats = true;
 }
 

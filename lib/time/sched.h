@@ -46,8 +46,8 @@ struct sched *sched_from_daily(const struct daily_spec *spec, const struct tz *t
 void sched_free(struct sched *s);
 uint32_t sched_seed(const char *job_name);
 
-/* The default is GAP_SKIP, FOLD_FIRST. Only fixed times of day are concerned: what repeats within the hour or every few
- * hours, and rates, delays and daily intervals, run in real time. */
+/* The default is GAP_SKIP, FOLD_FIRST. Only fixed times of day are concerned: what repeats every hour or within it, and
+ * rates, delays and daily intervals, run in real time. */
 void sched_set_policy(struct sched *s, enum sched_gap gap, enum sched_fold fold);
 
 enum time_type sched_type(const struct sched *s);

@@ -102,7 +102,7 @@ teardown() {
 2028-10-29T02:00:00+01:00  fold of 1h: 2028-10-29T02:00:00 to 03:00:00 is read twice
   02:30:00 happens at 2028-10-29T02:30:00+01:00 (fold=last)'
 	run ctl job next often --from 2026-11-21T00:00Z --audit
-	assert_has "$output" 'what repeats within the day runs in real time: 2027-04-04T01:40:00+11:00, then 2027-04-04T01:40:00+10:30'
+	assert_has "$output" 'what repeats every hour or within it runs in real time: 2027-04-04T01:40:00+11:00, then 2027-04-04T01:40:00+10:30'
 	run ctl job next noon --audit
 	assert_has "$output" 'no change of the clock in this time touches it'
 	run ctl job next hand --audit

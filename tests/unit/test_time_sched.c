@@ -115,6 +115,23 @@ test_gap_policies(void **state)
 	CHECK(s, new_york, "2026-03-08T01:30", "2026-03-08T03:00", "2026-03-08T03:30", "2026-03-08T04:00");
 	sched_free(s);
 
+	/* every hour too; but not every few hours */
+	s = parse(TIME_CRON, "0 15 * * * ?", new_york);
+	sched_set_policy(s, GAP_SHIFT, FOLD_FIRST);
+	CHECK(s, new_york, "2026-03-08T00:15", "2026-03-08T01:15", "2026-03-08T03:15", "2026-03-08T04:15");
+	CHECK(s, new_york, "2026-11-01T00:15", "2026-11-01T01:15-04:00", "2026-11-01T01:15-05:00", "2026-11-01T02:15");
+	sched_free(s);
+	s = parse(TIME_CRON, "0 30 */2 * * ?", new_york);
+	CHECK(s, new_york, "2026-03-08T00:30", "2026-03-08T04:30");
+	sched_set_policy(s, GAP_RUN_AFTER, FOLD_FIRST);
+	CHECK(s, new_york, "2026-03-08T00:30", "2026-03-08T03:00", "2026-03-08T04:30");
+	sched_free(s);
+	s = parse(TIME_CRON, "0 30 1/12 * * ?", new_york);
+	CHECK(s, new_york, "2026-10-31T13:30", "2026-11-01T01:30-04:00", "2026-11-01T13:30");
+	sched_set_policy(s, GAP_SKIP, FOLD_BOTH);
+	CHECK(s, new_york, "2026-10-31T13:30", "2026-11-01T01:30-04:00", "2026-11-01T01:30-05:00", "2026-11-01T13:30");
+	sched_free(s);
+
 	s = parse(TIME_CRON, "0 15 2 * * ?", lord_howe); /* 2026-10-04: 02:00 +10:30 becomes 02:30 +11 */
 	CHECK(s, lord_howe, "2026-10-03T12:00", "2026-10-05T02:15");
 	sched_set_policy(s, GAP_RUN_AFTER, FOLD_FIRST);

@@ -360,7 +360,7 @@ def repeats(fields):
             continue
         text = fields[f - 1] if len(fields) == 5 else fields[f]
         n = len({v for e in text.split(",") for v in values(f, e)})
-        if n > 1 and ("*" in text or "/" in text or n == HIGH[f] + 1):
+        if n == HIGH[f] + 1 or (n > 1 and f < 2 and ("*" in text or "/" in text)):
             return True
     return False
 
