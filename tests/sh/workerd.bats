@@ -323,8 +323,11 @@ say_raw() {
 
 @test "a PowerJob server: empty answers, plain reports, nothing after a stop" {
 	start_alone -o worker.accept_plain=yes
-	assert_eq "$(send /worker/runJob "$(run_body 5 0 exec "$(witness_job 700)")" -)" '200 '
-	assert_eq "$(send /worker/runJob "$(run_body 5 0 exec "$(witness_job 700)")" -)" '200 '
+	# It lasts until both dispatches are there: the same id after the end would be a new run.
+	body=$(run_body 5 0 shell "echo ran >>'$witness'; until [ -e '$BATS_TEST_TMPDIR/go' ]; do sleep 0.1; done")
+	assert_eq "$(send /worker/runJob "$body" -)" '200 '
+	assert_eq "$(send /worker/runJob "$body" -)" '200 '
+	touch "$BATS_TEST_TMPDIR/go"
 	wait_for 'reported 5' 10
 	assert_eq "$(reports 5 | jq -c 'keys')" '["appId","endTime","failedTaskNum","instanceId","instanceStatus","jobId","needAlert","reportTime","sourceAddress","startTime","succeedTaskNum","totalTaskNum"]'
 	assert_eq "$(said reportInstanceStatus | jq -c 'select(.instanceId==5) | .instanceStatus' | tr '\n' ' ')" '3 5 '
