@@ -130,8 +130,9 @@ delay_fire(struct core *c, const struct version *v, int64_t at_ms, struct now no
 		return -1;
 	if (busy)
 		return set_trigger(c, id, now.at_ms + (step < LOOK_AGAIN_MS ? step : LOOK_AGAIN_MS), over, now, e);
-	/* An end to come is of a clock that was set back: it holds nothing up. */
-	if (ended != NO_MS && ended <= now.at_ms && ended + step > now.at_ms)
+	/* A run that somebody had retried may have set it, and another ended later. An end to come is of a clock that was set
+	 * back: it holds nothing up. */
+	if (ended != NO_MS && ended <= now.at_ms && ended + step > at_ms)
 		return set_trigger(c, id, ended + step, over, now, e);
 	if (why != NULL)
 		return skip_put(c, v, at_ms, at_ms, 1, why, now, e) < 0 ? -1 : set_trigger(c, id, now.at_ms + step, over, now, e);

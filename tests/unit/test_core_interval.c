@@ -194,6 +194,39 @@ test_delay_and_retries(void **state)
 	(void)state;
 }
 
+/* Somebody has an earlier run retried, which ends before the one that goes on: the next counts from the last end, also when it
+ * comes late. */
+static void
+test_delay_and_a_retry_by_hand(void **state)
+{
+	struct rig r;
+	int64_t first, second, ended;
+
+	rig_open(&r, NULL);
+	add(&r, TIME_FIXED_DELAY, "10s");
+	rig_pass(&r, 10 * SEC);
+	first = begun(&r);
+	rig_say(&r, first, INSTANCE_FAILED, true, 1, "no");
+	rig_pass(&r, 10 * SEC);
+	second = begun(&r);
+	assert_int_equal(EVENT(&r, core_instance_retry(r.core, r.now, r.app, first, &r.e)), 0);
+	rig_tick(&r);
+	rig_answer(&r, ACTION_RUN, first, 2, MESSAGE_ACCEPTED);
+	rig_say(&r, first, INSTANCE_SUCCEED, true, 2, "ok");
+	assert_int_equal(trigger(&r), r.now.at_ms + 10 * SEC);
+	rig_pass(&r, 5 * SEC);
+	rig_say(&r, second, INSTANCE_SUCCEED, true, 1, "ok");
+	ended = r.now.at_ms;
+	rig_pass(&r, 30 * SEC);
+	rig_beat(&r, PJ, true, false);
+	rig_tick(&r);
+	rig_tick(&r);
+	assert_int_equal(rig_sql(&r, "SELECT max(nominal_ms) FROM instance"), ended + 10 * SEC);
+	assert_int_equal(rig_sql(&r, "SELECT count(*) FROM instance"), 3);
+	rig_close(&r);
+	(void)state;
+}
+
 /* The definition may change while it runs: the next one still waits for its end, and for the delay after that. */
 static void
 test_delay_edited(void **state)
@@ -340,7 +373,7 @@ main(void)
 		cmocka_unit_test(test_rate_after_a_downtime),
 		cmocka_unit_test(test_delay_counts_from_the_end),
 		cmocka_unit_test(test_delay_and_retries),
-		cmocka_unit_test(test_delay_edited),
+		cmocka_unit_test(test_delay_and_a_retry_by_hand), cmocka_unit_test(test_delay_edited),
 		cmocka_unit_test(test_delay_disabled),
 		cmocka_unit_test(test_life_ends),
 		cmocka_unit_test(test_too_late),
