@@ -59,16 +59,22 @@ put_inherited(struct buf *out)
 	}
 }
 
+void
+command_mark(const struct host *w, const struct run *r, char out[COMMAND_MARK_SIZE])
+{
+	snprintf(out, COMMAND_MARK_SIZE, "PJ_RUN=%" PRId64 ".%" PRId64 "@%s", r->instance_id, r->attempt, w->mark);
+}
+
 static void
 put_environment(struct host *w, const struct run *r, const struct run_request *q, struct buf *out)
 {
 	bool in_workflow = r->wf_instance_id != 0;
-	char task[48], marker[64];
+	char task[48], mark[COMMAND_MARK_SIZE];
 
 	snprintf(task, sizeof task, "%" PRId64 "#%" PRId64, r->job_id, r->instance_id);
-	snprintf(marker, sizeof marker, "%" PRId64 ".%" PRId64, r->instance_id, r->attempt);
+	command_mark(w, r, mark);
 	put_inherited(out);
-	put_env(out, "PJ_RUN", marker);
+	kv_put(out, "env", mark);
 	put_env(out, "PJ_APP", w->conf->worker.app);
 	put_env_i64(out, "PJ_JOB_ID", r->job_id, false);
 	put_env(out, "PJ_JOB_NAME", q->job_name);
@@ -106,11 +112,11 @@ command_message(struct host *w, const struct run *r, const struct run_request *q
 {
 	const char *home = getenv("HOME");
 	int64_t limit_ms = q->time_limit_ms;
-	char marker[80];
+	char mark[COMMAND_MARK_SIZE];
 
 	if (limit_ms < 0 || limit_ms > TIMEOUT_MAX_MS)
 		limit_ms = 0;
-	snprintf(marker, sizeof marker, "PJ_RUN=%" PRId64 ".%" PRId64, r->instance_id, r->attempt);
+	command_mark(w, r, mark);
 	kv_put(out, "op", "run");
 	put_files(w, r, out);
 	kv_put_i64(out, "instance", r->instance_id);
@@ -123,7 +129,7 @@ command_message(struct host *w, const struct run *r, const struct run_request *q
 	kv_put_i64(out, "log_max", w->conf->worker.log_max_bytes);
 	kv_put(out, "log_full", w->conf->worker.log_full);
 	kv_put(out, "cwd", home != NULL && home[0] == '/' ? home : "/");
-	kv_put(out, "marker", marker);
+	kv_put(out, "marker", mark);
 	for (int i = 0; i < c->argc; i++)
 		kv_put(out, "arg", c->argv[i]);
 	put_environment(w, r, q, out);

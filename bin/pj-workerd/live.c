@@ -131,10 +131,10 @@ live_fail(struct host *w, struct run *r, const char *text, bool lost, bool not_s
 static void
 sweep_one(struct host *w, struct run *r)
 {
-	char marker[80];
+	char mark[COMMAND_MARK_SIZE];
 
-	snprintf(marker, sizeof marker, "PJ_RUN=%" PRId64 ".%" PRId64, r->instance_id, r->attempt);
-	if (proc_signal_marked(marker, r->lost_session, r->lost_since, SIGKILL) > 0 && r->sweeps++ < SWEEP_ROUNDS)
+	command_mark(w, r, mark);
+	if (proc_signal_marked(mark, r->lost_session, r->lost_since, SIGKILL) > 0 && r->sweeps++ < SWEEP_ROUNDS)
 		return;
 	if (r->sweeps > SWEEP_ROUNDS)
 		log_error("leftovers", "instance=%" PRId64 " attempt=%" PRId64 " reason=processes_do_not_end", r->instance_id,

@@ -109,6 +109,8 @@ report_final(struct host *w, struct run *r, const struct slot *s, const char *te
 			rep.stopped = not_started && (r->stop_ms != 0 || r->superseded);
 		}
 	}
+	if (rep.report_ms < rep.end_ms) /* it ended in this turn, whose time was taken before */
+		rep.report_ms = rep.end_ms;
 	rep.succeed = rep.status == INSTANCE_SUCCEED;
 	rep.failed = rep.status == INSTANCE_FAILED;
 	if (r->wf_instance_id != 0) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -189,6 +190,18 @@ make_dir(const char *dir, const char *below, char real[PATH_MAX], struct err *e)
 	return 0;
 }
 
+/* Two workers of one host, of two servers, may have runs with the same numbers. */
+static int
+make_mark(struct host *w, struct err *e)
+{
+	struct stat st;
+
+	if (stat(w->state_dir, &st) < 0)
+		return err_sys(e, ERR_IO, errno, "%s", w->state_dir);
+	snprintf(w->mark, sizeof w->mark, "%jx.%jx", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return 0;
+}
+
 /* A descriptor for each slot, each connection of a server, and the rest. */
 static void
 raise_files(const struct config *conf)
@@ -217,7 +230,7 @@ worker_open(struct host *w, struct options *o, struct config *conf, struct err *
 	raise_files(conf);
 	if (own_dir(w->bin_dir, e) < 0 || make_dir(conf->paths.state, "", w->state_dir, e) < 0
 	    || make_dir(w->state_dir, "/hb", NULL, e) < 0 || make_dir(w->state_dir, "/spool", NULL, e) < 0
-	    || make_dir(conf->paths.run, "", w->run_dir, e) < 0)
+	    || make_dir(conf->paths.run, "", w->run_dir, e) < 0 || make_mark(w, e) < 0)
 		return -1;
 	if (file_path(w->bell_path, sizeof w->bell_path, e, "%s/worker.sock", w->run_dir) < 0
 	    || file_path(path, sizeof path, e, "%s/worker.db", w->state_dir) < 0

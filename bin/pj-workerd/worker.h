@@ -113,6 +113,7 @@ struct host {
 	struct http_server *http;
 	char state_dir[PATH_MAX], run_dir[PATH_MAX], address[128], bin_dir[PATH_MAX];
 	char bell_path[PATH_MAX];
+	char mark[48];               /* of this worker's state directory, on this host */
 	int64_t self_started_ms;
 	bool stopping, ticking;
 	/* the turn */
@@ -201,6 +202,9 @@ int policy_check_config(const struct config *conf, struct err *e);
 /* --- command.c ------------------------------------------------------------------------------------------------- */
 
 /* The body of the spawner's message (codec/frame.h) for this run. */
+#define COMMAND_MARK_SIZE 128
+/* The variable that all processes of a run have: PJ_RUN=INSTANCE.ATTEMPT@MARK. */
+void command_mark(const struct host *w, const struct run *r, char out[COMMAND_MARK_SIZE]);
 int command_message(struct host *w, const struct run *r, const struct run_request *q, const struct command *c,
     struct buf *out, struct err *e);
 /* The same, from the run's row. */

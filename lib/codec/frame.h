@@ -8,7 +8,8 @@
  * A run's spec: slot=<path> seq= instance= attempt= app= job_id= job_name= spool=<path> bell=<path of worker.sock>
  *   timeout_ms=<0 none> grace_ms= log_max=<bytes, 0 none> log_full=drop|block cwd=<path> arg=<one per argument>
  *   env=<KEY=VALUE, one per variable; the job gets exactly these> input=<its standard input, may be absent>
- *   marker=<KEY=VALUE that is in env and unique to this attempt: PJ_RUN=<instance>.<attempt>> */
+ *   marker=<KEY=VALUE that is in env and unique to this attempt on the host:
+ *   PJ_RUN=<instance>.<attempt>@<worker>> */
 #ifndef PJ_CODEC_FRAME_H
 #define PJ_CODEC_FRAME_H
 

@@ -34,6 +34,8 @@ ended() { # ended PID
 }
 
 # Living processes that have this variable. Other tests may run the same ids: only those of ours.
+mark() { stat -c %d.%i "$WORKER_ROOT/state" | awk -F. '{ printf "%x.%x", $1, $2 }'; }
+
 marked() {
 	local pid
 	grep -laxzF "$1" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3 | while read -r pid; do
@@ -76,7 +78,7 @@ marked() {
 		PJ_NOMINAL_TIME=1795000000000
 		PJ_PHASE=root
 		PJ_RETRY=2
-		PJ_RUN=102.3
+		PJ_RUN=102.3@$(mark)
 		PJ_TASK_ID=7#102
 		PJ_TASK_NAME=OMS_ROOT_TASK
 		PJ_WF_CONTEXT=for this one
@@ -227,7 +229,7 @@ marked() {
 	assert_has "$(send /worker/stopInstance "$(stop_body 1 1)")" '"stopping"'
 	wait_for 'reported 1' 15
 	assert_eq "$(reports 1 | jq -c '[.instanceStatus,.stopped]')" '[4,true]'
-	assert_eq "$(marked PJ_RUN=1.1)" ""
+	assert_eq "$(marked "PJ_RUN=1.1@$(mark)")" ""
 	wait_for 'send /worker/stopInstance "$(stop_body 1 1)" | grep -q "\"gone\""' 5
 }
 
@@ -441,11 +443,15 @@ say_raw() {
 	send /worker/runJob "$(run_body 31 1 shell 'setsid sleep 64 & sleep 65')"
 	wait_for 'slot_is 0000 running' 10
 	job=$(slot_value 0000 job_pid)
+	PJ_RUN=31.1@1.1 sleep 60 3>&- & # one of the same numbers, of another worker
+	other=$!
 	kill -9 "$(slot_value 0000 run_pid)"
 	wait_for 'reported 31' 10
 	assert_eq "$(reports 31 | jq -c '[.instanceStatus,.lost,.result]')" '[4,true,"runner lost"]'
 	ended "$job"
-	assert_eq "$(marked PJ_RUN=31.1)" ""
+	assert_eq "$(marked "PJ_RUN=31.1@$(mark)")" ""
+	is_alive "$other"
+	kill "$other"
 	send /worker/runJob "$(run_body 2 1 shell 'echo again')"
 	wait_for 'reported 2' 10
 }
@@ -623,7 +629,7 @@ bad_start() { # bad_start CODE TEXT OPTION...
 	send /worker/runJob "$(run_body 2 1 exec "$(witness_job)")"
 	wait_for 'reported 2' 10
 	assert_eq "$(reports 2 | jq .instanceStatus)" 5
-	rm "$WORKER_ROOT/state/hb/slot-0000"
+	rm "$WORKER_ROOT"/state/hb/slot-000? # 1 where that of the first run was not free yet
 	send /worker/runJob "$(run_body 3 1 exec "$(witness_job)")"
 	wait_for 'reported 3' 10
 	assert_eq "$(reports 3 | jq .instanceStatus)" 5
