@@ -49,7 +49,8 @@ fill_end(const struct run *r, const struct slot *s, struct report *out, char *te
 {
 	char name[24];
 
-	out->end_ms = s->finished_at_ms;
+	/* The start is when this process heard of it, and stays what was reported once: a short run has ended before. */
+	out->end_ms = s->finished_at_ms > out->start_ms ? s->finished_at_ms : out->start_ms;
 	out->status = s->end == SLOT_END_EXIT && s->exit_code == 0 ? INSTANCE_SUCCEED : INSTANCE_FAILED;
 	out->result = s->result[0] != '\0' ? s->result : NULL;
 	if (!r->plain) {
