@@ -235,7 +235,9 @@ start_fails() {
 	id=$(post job/run '{"job":"hello"}' | jget .instance)
 	pj "instance/wait?id=$id&waitMs=60000" >"$BATS_TEST_TMPDIR/waited" 3>&- &
 	waiter=$!
-	wait_for "ss -x 2>/dev/null | grep -q server.sock || sleep 0.3" 5
+	wait_for "grep -q ' 03 .*$SERVER_ROOT/run/server.sock' /proc/net/unix" 5 # connected; what is asked later is answered later
+	pj "instance/show?id=$id" >/dev/null
+	pj "instance/show?id=$id" >/dev/null
 	stop_pid "$SERVER_PID"
 	wait "$waiter"
 	assert_eq "$(jget .status <"$BATS_TEST_TMPDIR/waited")" waiting
@@ -327,7 +329,7 @@ start_fails() {
 	start_server
 	add_job hello
 	mkfifo "$BATS_TEST_TMPDIR/hold"
-	sqlite3 "$SERVER_ROOT/state/server.db" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
+	sqlite3 -cmd '.timeout 5000' "$SERVER_ROOT/state/server.db" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
 	holder=$!
 	exec {hold}>"$BATS_TEST_TMPDIR/hold"
 	echo 'BEGIN IMMEDIATE; SELECT 1;' >&"$hold"
