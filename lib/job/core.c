@@ -78,6 +78,7 @@ core_event_begin(struct core *c, struct now now, struct err *e)
 {
 	if (c->failed && heal(c, now, e) < 0)
 		return -1;
+	clock_done(c);
 	c->mark = c->n_actions;
 	c->mark_serial = c->serial;
 	c->n_touched = 0;
@@ -92,6 +93,7 @@ core_event_end(struct core *c, int rc)
 		return rc;
 	c->n_actions = c->mark < c->n_actions ? c->mark : c->n_actions;
 	c->failed = true;
+	clock_undone(c);
 	for (int i = 0; i < c->n_queues; i++)
 		c->queues[i] = (struct queue){ .app_id = c->queues[i].app_id, .due_ms = INT64_MIN, .next_due_ms = INT64_MIN };
 	return rc;
@@ -220,6 +222,7 @@ int
 core_reload(struct core *c, struct now now, struct err *e)
 {
 	c->failed = c->reload = true; /* until it worked, also by a later event */
+	clock_undone(c);
 	return load_all(c, now, e);
 }
 

@@ -136,6 +136,7 @@ launches(struct core *c, struct now now, struct err *e)
 		return -1;
 	c->next_trigger_ms = INT64_MIN;
 	c->went_back = false;
+	c->moved = true;
 	return 0;
 }
 
@@ -286,6 +287,7 @@ note_back(struct core *c, struct now now, struct err *e)
 		return -1;
 	snprintf(key, sizeof key, "set_back:%020" PRId64, now.at_ms);
 	snprintf(text, sizeof text, "%" PRId64, c->back_ms);
+	c->noted_ms = c->back_ms;
 	c->back_ms = 0;
 	return meta_set(c->db, key, text, e);
 }
@@ -302,6 +304,22 @@ rewind_rows(struct core *c, struct now now, struct ahead *a, struct err *e)
 		return -1;
 	r = n == c->conf.batch ? 1 : revive(c, now, e);
 	return r == 0 ? people(c, now, e) : r;
+}
+
+void
+clock_done(struct core *c)
+{
+	c->noted_ms = 0;
+	c->moved = false;
+}
+
+void
+clock_undone(struct core *c)
+{
+	c->back_ms += c->noted_ms;
+	c->went_back = c->went_back || c->moved;
+	c->rewind = true;
+	clock_done(c);
 }
 
 int

@@ -92,6 +92,8 @@ struct core {
 	int fired_only;            /* so many ticks in a row had more to fire than a batch */
 	bool went_back;            /* it was seen to go back: triggers of launches, too */
 	int64_t back_ms;           /* by how much, and that is not in the rows yet */
+	int64_t noted_ms;          /* the last event wrote so much of it, */
+	bool moved;                /* and moved the triggers of launches: not committed yet, perhaps */
 	bool unset;                /* the clock is not set yet, and that was said */
 	bool rewind;               /* the clock may have gone back: rows of times to come are looked for */
 	int64_t next_late_ms;      /* the earliest deadline of what waits, the same */
@@ -233,6 +235,8 @@ int overlap_enter(struct core *c, struct instance *i, const struct job_spec *spe
 /* core_clock.c */
 /* After the clock was set back: rows of times to come. */
 int clock_tick(struct core *c, struct now now, struct core_wake *wake, struct err *e);
+void clock_done(struct core *c);   /* what the last event wrote is committed */
+void clock_undone(struct core *c); /* it was rolled back */
 
 /* core_keep.c: the time that retention goes by */
 int keep_load(struct core *c, struct now now, struct err *e);

@@ -1092,6 +1092,40 @@ clock_of_years_ago(void **state)
 	}
 }
 
+/* What a turn wrote of a clock that was set back is written again when the turn is rolled back. */
+static void
+set_back_in_a_turn_that_fails(void **state)
+{
+	struct rig r;
+	const char *noted = "SELECT count(*) FROM meta WHERE key LIKE 'set_back:%' AND value = 5000";
+
+	(void)state;
+	rig_open(&r, NULL);
+	rig_save(&r, 0, minutely("once"), true);
+	rig_run_until(&r, T0 + 2 * MIN + 10 * SEC, true);
+	r.now.at_ms -= 5 * SEC;
+	core_clock_jumped(r.core, -5 * SEC);
+	assert_int_equal(db_savepoint(r.db, &r.e), 0);
+	assert_int_equal(core_tick(r.core, r.now, &r.wake, &r.e), 0);
+	db_rollback(r.db); /* the commit failed */
+	assert_int_equal(core_reload(r.core, r.now, &r.e), 0);
+	db_commit(r.db, &r.e);
+	assert_int_equal(rig_sql(&r, noted), 0);
+	rig_tick(&r);
+	assert_int_equal(rig_sql(&r, noted), 1);
+	r.now.at_ms -= 5 * SEC;
+	core_clock_jumped(r.core, -5 * SEC);
+	assert_int_equal(db_exec(r.db, "CREATE TEMP TRIGGER no BEFORE INSERT ON main.meta BEGIN SELECT RAISE(ABORT, 'no'); END",
+	    &r.e), 0);
+	assert_int_equal(EVENT(&r, core_tick(r.core, r.now, &r.wake, &r.e)), -1);
+	assert_int_equal(db_exec(r.db, "DROP TRIGGER no", &r.e), 0);
+	rig_tick(&r);
+	assert_int_equal(rig_sql(&r, noted), 2);
+	rig_tick(&r);
+	assert_int_equal(rig_sql(&r, noted), 2);
+	rig_close(&r);
+}
+
 /* Enabled by a clock that is not set, a job fires by it. What it left out when the clock was set stays left out when it is
  * lost once more, and fires by it no second time. */
 static void
@@ -1384,6 +1418,7 @@ main(void)
 		cmocka_unit_test(clock_set_there_and_back), cmocka_unit_test(clock_set_back_and_there),
 		cmocka_unit_test(over_is_not_for_ever), cmocka_unit_test(made_while_ahead), cmocka_unit_test(overlap_is_planned_anew),
 		cmocka_unit_test(clock_of_years_ago), cmocka_unit_test(a_clock_lost_twice),
+		cmocka_unit_test(set_back_in_a_turn_that_fails),
 		cmocka_unit_test(a_leap_makes_nothing_old),
 		cmocka_unit_test(a_steady_clock_counts),
 		cmocka_unit_test(a_retry_waits_no_longer), cmocka_unit_test(verify_finds),
