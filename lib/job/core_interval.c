@@ -94,12 +94,13 @@ set_trigger(struct core *c, int64_t job_id, int64_t next_ms, int64_t end_ms, str
 	return job_set_next(c->db, job_id, next_ms, e);
 }
 
-/* When the last occurrence ended; NO_MS: there was none, or it has not. */
+/* When the last occurrence that was made ended (where the clock was set back that is not the one of the latest time); NO_MS:
+ * there was none, or it has not. */
 static int
 last_end(struct core *c, int64_t job_id, int64_t *out, struct err *e)
 {
-	struct stmt *s = db_stmt(c->db, "SELECT coalesce(finished_ms, 0) FROM instance WHERE job_id = ? AND nominal_ms IS NOT NULL"
-	    " ORDER BY nominal_ms DESC LIMIT 1", e);
+	struct stmt *s = db_stmt(c->db, "SELECT coalesce(finished_ms, 0) FROM instance INDEXED BY instance_job WHERE job_id = ?"
+	    " AND nominal_ms IS NOT NULL ORDER BY id DESC LIMIT 1", e);
 	int r;
 
 	stmt_i64(s, 1, job_id);
