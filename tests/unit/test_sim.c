@@ -204,7 +204,7 @@ wild_day(uint64_t seed)
 static unsigned
 size_of(uint64_t seed, bool wild)
 {
-	static const unsigned n[] = { 1, 1, 1, 2, 2, 3, 4, 0 };
+	static const unsigned n[] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3, 4, 0 };
 	uint64_t x = seed * 15485863;
 	unsigned k = PICK(&x, n);
 
@@ -216,7 +216,7 @@ one_day(struct db *db, uint64_t seed, bool wild, unsigned jobs)
 {
 	int64_t from = wild ? wild_day(seed) : T0;
 	struct sim_conf conf = { .seed = seed, .from_ms = from, .to_ms = from + 86400 * SEC, .workers = 2,
-		.java_workers = seed % 3 == 0, .slots = seed % 2 == 0 ? 6 : 0, .run_ms = 30000, .speak_ms = seed % 4 < 3 ? 40000 : 15000,
+		.java_workers = seed % 3 == 0, .slots = seed % 2 == 0 ? 6 : 0, .run_ms = 30000, .speak_ms = seed % 8 != 0 ? 45000 : 15000,
 		.faults = sim_faults_all };
 	struct sim_total total;
 	struct err e = ERR_INIT;
