@@ -66,13 +66,12 @@ command_mark(const struct host *w, const struct run *r, char out[COMMAND_MARK_SI
 }
 
 static void
-put_environment(struct host *w, const struct run *r, const struct run_request *q, struct buf *out)
+put_environment(struct host *w, const struct run *r, const struct run_request *q, const char *mark, struct buf *out)
 {
 	bool in_workflow = r->wf_instance_id != 0;
-	char task[48], mark[COMMAND_MARK_SIZE];
+	char task[48];
 
 	snprintf(task, sizeof task, "%" PRId64 "#%" PRId64, r->job_id, r->instance_id);
-	command_mark(w, r, mark);
 	put_inherited(out);
 	kv_put(out, "env", mark);
 	put_env(out, "PJ_APP", w->conf->worker.app);
@@ -132,7 +131,7 @@ command_message(struct host *w, const struct run *r, const struct run_request *q
 	kv_put(out, "marker", mark);
 	for (int i = 0; i < c->argc; i++)
 		kv_put(out, "arg", c->argv[i]);
-	put_environment(w, r, q, out);
+	put_environment(w, r, q, mark, out);
 	if (!buf_ok(out))
 		return err_set(e, ERR_NOMEM, "out of memory");
 	if (out->len > LIMIT_SPEC)

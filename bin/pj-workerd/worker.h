@@ -201,10 +201,10 @@ int policy_check_config(const struct config *conf, struct err *e);
 
 /* --- command.c ------------------------------------------------------------------------------------------------- */
 
-/* The body of the spawner's message (codec/frame.h) for this run. */
 #define COMMAND_MARK_SIZE 128
 /* The variable that all processes of a run have: PJ_RUN=INSTANCE.ATTEMPT@MARK. */
 void command_mark(const struct host *w, const struct run *r, char out[COMMAND_MARK_SIZE]);
+/* The body of the spawner's message (codec/frame.h) for this run. */
 int command_message(struct host *w, const struct run *r, const struct run_request *q, const struct command *c,
     struct buf *out, struct err *e);
 /* The same, from the run's row. */
