@@ -28,14 +28,10 @@ int
 explain_number(struct explain *x, const char *sql, int64_t arg, int64_t *out, struct err *e)
 {
 	struct stmt *s = db_stmt(x->db, sql, e);
-	int r;
 
 	stmt_i64(s, 1, x->job.id);
 	stmt_i64(s, 2, arg);
-	r = stmt_step(s, e);
-	*out = r == 1 ? stmt_col_i64(s, 0) : 0;
-	stmt_reset(s);
-	return r < 0 ? -1 : 0;
+	return stmt_one_i64(s, out, e);
 }
 
 /* --- what waits -------------------------------------------------------------------------------------------------- */

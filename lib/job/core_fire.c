@@ -61,11 +61,7 @@ last_due(struct core *c, int64_t app_id, int64_t job_id, int64_t at_ms, struct n
 	stmt_i64(q, 2, at_ms);
 	stmt_i64(q, 3, app_id);
 	stmt_i64(q, 4, now.at_ms);
-	if (stmt_step(q, e) != 1)
-		return -1;
-	*out = stmt_col_i64(q, 0);
-	stmt_reset(q);
-	return 0;
+	return stmt_one_i64(q, out, e);
 }
 
 /* With a rate, what is made up for starts one after the other: behind the occurrence before it. */

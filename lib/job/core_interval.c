@@ -101,13 +101,9 @@ last_end(struct core *c, int64_t job_id, int64_t *out, struct err *e)
 {
 	struct stmt *s = db_stmt(c->db, "SELECT coalesce(finished_ms, 0) FROM instance INDEXED BY instance_job WHERE job_id = ?"
 	    " AND nominal_ms IS NOT NULL ORDER BY id DESC LIMIT 1", e);
-	int r;
 
 	stmt_i64(s, 1, job_id);
-	r = stmt_step(s, e);
-	*out = r == 1 ? stmt_col_i64(s, 0) : NO_MS;
-	stmt_reset(s);
-	return r < 0 ? -1 : 0;
+	return stmt_one_i64(s, out, e);
 }
 
 /* Why an occurrence does not start so late; NULL: it does. */

@@ -24,15 +24,11 @@ overlap_busy(struct core *c, int64_t job_id, struct now now, struct err *e)
 	/* One that waits for its time, as it was made while the clock was ahead, is not under way. */
 	struct stmt *s = db_stmt(c->db, "SELECT EXISTS (SELECT 1 FROM instance WHERE job_id = ?1 AND status IN (2, 3))"
 	    " OR EXISTS (SELECT 1 FROM instance WHERE job_id = ?1 AND status = 1 AND lone = 1 AND coalesce(nominal_ms, 0) <= ?2)", e);
-	int r;
+	int64_t busy;
 
 	stmt_i64(s, 1, job_id);
 	stmt_i64(s, 2, now.at_ms);
-	if (stmt_step(s, e) != 1)
-		return -1;
-	r = stmt_col_i64(s, 0) != 0;
-	stmt_reset(s);
-	return r;
+	return stmt_one_i64(s, &busy, e) < 0 ? -1 : busy != 0;
 }
 
 int
@@ -41,16 +37,12 @@ overlap_under_way(struct core *c, int64_t job_id, int64_t but_id, struct now now
 	struct stmt *s = db_stmt(c->db, "SELECT EXISTS (SELECT 1 FROM instance WHERE job_id = ?1 AND status IN (2, 3) AND id <> ?2)"
 	    " OR EXISTS (SELECT 1 FROM instance WHERE job_id = ?1 AND status = 1 AND lone = 1 AND id <> ?2 AND (running_times > 0"
 	    " OR (due_ms <= ?3 AND (?2 = 0 OR id < ?2))))", e);
-	int r;
+	int64_t busy;
 
 	stmt_i64(s, 1, job_id);
 	stmt_i64(s, 2, but_id);
 	stmt_i64(s, 3, now.at_ms);
-	if (stmt_step(s, e) != 1)
-		return -1;
-	r = stmt_col_i64(s, 0) != 0;
-	stmt_reset(s);
-	return r;
+	return stmt_one_i64(s, &busy, e) < 0 ? -1 : busy != 0;
 }
 
 /* The lowest id behind after_id that the statement finds; 0 none. ?1 job, ?2 this instance, ?3 now, ?4 after_id. */
@@ -59,16 +51,12 @@ find(struct core *c, const char *sql, const struct instance *i, struct now now, 
     struct err *e)
 {
 	struct stmt *s = db_stmt(c->db, sql, e);
-	int r;
 
 	stmt_i64(s, 1, i->job_id);
 	stmt_i64(s, 2, i->id);
 	stmt_i64(s, 3, now.at_ms);
 	stmt_i64(s, 4, after_id);
-	r = stmt_step(s, e);
-	*out = r == 1 ? stmt_col_i64(s, 0) : 0;
-	stmt_reset(s);
-	return r < 0 ? -1 : 0;
+	return stmt_one_i64(s, out, e);
 }
 
 /* By name: the order by id makes SQLite prefer an index with all that the job ever ran. */

@@ -127,11 +127,7 @@ running_of_job(struct core *c, int64_t job_id, int64_t *out, struct err *e)
 	struct stmt *s = db_stmt(c->db, "SELECT count(*) FROM instance WHERE job_id = ? AND status IN (2, 3)", e);
 
 	stmt_i64(s, 1, job_id);
-	if (stmt_step(s, e) != 1)
-		return -1;
-	*out = stmt_col_i64(s, 0);
-	stmt_reset(s);
-	return 0;
+	return stmt_one_i64(s, out, e);
 }
 
 static int

@@ -106,14 +106,14 @@ static int
 check_opened(struct sim *s, int64_t instance_id, struct err *e)
 {
 	struct stmt *st = db_stmt(s->db, "SELECT count(*) FROM attempt WHERE instance_id = ? AND state <= 3", e);
-	int rc;
+	int64_t n;
 
 	stmt_i64(st, 1, instance_id);
-	rc = stmt_step(st, e);
-	if (rc == 1 && stmt_col_i64(st, 0) > 1)
+	if (stmt_one_i64(st, &n, e) < 0)
+		return -1;
+	if (n > 1)
 		seen(s, "a second live attempt of an instance");
-	stmt_reset(st);
-	return rc < 0 ? -1 : 0;
+	return 0;
 }
 
 int

@@ -78,13 +78,13 @@ static int
 job_of(struct sim *s, int64_t instance_id, struct sim_track **out, struct err *e)
 {
 	struct stmt *st = db_stmt(s->db, "SELECT job_id FROM instance WHERE id = ?", e);
-	int rc;
+	int64_t job_id;
 
 	stmt_i64(st, 1, instance_id);
-	rc = stmt_step(st, e);
-	*out = rc == 1 ? sim_track(s, stmt_col_i64(st, 0)) : NULL;
-	stmt_reset(st);
-	return rc < 0 ? -1 : 0;
+	if (stmt_one_i64(st, &job_id, e) < 0)
+		return -1;
+	*out = sim_track(s, job_id);
+	return 0;
 }
 
 static void

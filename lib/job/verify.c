@@ -313,9 +313,7 @@ end_before(struct walk *w, int64_t id)
 	stmt_i64(s, 1, w->job->id);
 	stmt_i64(s, 2, id);
 	stmt_i64(s, 3, w->same_from);
-	ms = stmt_step(s, NULL) == 1 ? stmt_col_i64(s, 0) : NO_MS;
-	stmt_reset(s);
-	return ms;
+	return stmt_one_i64(s, &ms, NULL) < 0 ? NO_MS : ms;
 }
 
 static void

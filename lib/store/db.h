@@ -62,6 +62,8 @@ void stmt_i64_or_null(struct stmt *s, int i, int64_t v, int64_t null_value);
 /* 1 a row, 0 done (and reset), -1 error: ERR_IO, ERR_BUSY, ERR_CONFLICT (a unique key). */
 int stmt_step(struct stmt *s, struct err *e);
 int stmt_run(struct stmt *s, struct err *e); /* steps to the end: 0 or -1 */
+/* The first column of the first row, 0 without a row and for NULL; and resets. 0 or -1. */
+int stmt_one_i64(struct stmt *s, int64_t *out, struct err *e);
 void stmt_reset(struct stmt *s);             /* before the end of its rows */
 int64_t stmt_col_i64(struct stmt *s, int i); /* from 0; NULL gives 0 */
 int64_t stmt_col_i64_or(struct stmt *s, int i, int64_t null_value);

@@ -193,6 +193,16 @@ stmt_run(struct stmt *s, struct err *e)
 	return r;
 }
 
+int
+stmt_one_i64(struct stmt *s, int64_t *out, struct err *e)
+{
+	int r = stmt_step(s, e);
+
+	*out = r == 1 ? stmt_col_i64(s, 0) : 0;
+	stmt_reset(s);
+	return r < 0 ? -1 : 0;
+}
+
 void
 stmt_reset(struct stmt *s)
 {

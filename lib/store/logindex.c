@@ -1,18 +1,5 @@
 #include "store/logindex.h"
 
-static int
-one_i64(struct stmt *s, int64_t *out, struct err *e)
-{
-	int r = stmt_step(s, e);
-
-	*out = 0;
-	if (r == 1) {
-		*out = stmt_col_i64(s, 0);
-		stmt_reset(s);
-	}
-	return r < 0 ? -1 : 0;
-}
-
 int
 logindex_length(struct db *db, int64_t instance_id, int64_t *out, int64_t *at_ms, struct err *e)
 {
@@ -39,7 +26,7 @@ logindex_offset(struct db *db, int64_t instance_id, const char *spool, int64_t *
 
 	stmt_i64(s, 1, instance_id);
 	stmt_text(s, 2, spool);
-	return one_i64(s, out, e);
+	return stmt_one_i64(s, out, e);
 }
 
 int
@@ -75,7 +62,7 @@ logindex_stored(struct db *db, int64_t instance_id, int64_t attempt, int64_t *ou
 
 	stmt_i64(s, 1, instance_id);
 	stmt_i64(s, 2, attempt);
-	return one_i64(s, out, e);
+	return stmt_one_i64(s, out, e);
 }
 
 int
@@ -130,5 +117,5 @@ logindex_each(struct db *db, int64_t after_id, int limit, bool (*fn)(int64_t ins
 int
 logindex_total(struct db *db, int64_t *bytes, struct err *e)
 {
-	return one_i64(db_stmt(db, "SELECT coalesce(sum(length), 0) FROM log_file", e), bytes, e);
+	return stmt_one_i64(db_stmt(db, "SELECT coalesce(sum(length), 0) FROM log_file", e), bytes, e);
 }
