@@ -64,13 +64,15 @@ last_due(struct core *c, int64_t app_id, int64_t job_id, int64_t at_ms, struct n
 	return stmt_one_i64(q, out, e);
 }
 
-/* With a rate, what is made up for starts one after the other: behind the occurrence before it. */
+/* When the occurrence is to start: behind its time by its jitter. With a rate, what is made up for starts one after the
+ * other: behind the occurrence before it. */
 static int
-paced(struct core *c, const struct version *v, int64_t at_ms, struct now now, int64_t *due_ms, struct err *e)
+due_of(struct core *c, const struct version *v, int64_t at_ms, struct now now, int64_t *due_ms, struct err *e)
 {
 	const struct job_spec *s = &v->job.spec;
 	int64_t last;
 
+	*due_ms = at_ms + jitter(s);
 	if (s->misfire_rate <= 0 || misfire_of(s) != MISFIRE_ALL || now.at_ms - at_ms <= FIRE_GRACE_MS)
 		return 0;
 	if (last_due(c, v->job.app_id, v->job.id, at_ms, now, &last, e) < 0)
@@ -94,22 +96,19 @@ wait_in_queue(struct core *c, const struct instance *i, struct err *e)
 	return core_push(c, &changed, e) < 0 ? -1 : queue_note(c, i->app_id, i->due_ms, i->id, e);
 }
 
-int
-fire_insert(struct core *c, const struct version *v, int64_t at_ms, struct now now, struct err *e)
+static int
+insert(struct core *c, const struct version *v, int64_t at_ms, int64_t due_ms, struct now now, struct err *e)
 {
 	const struct job_spec *s = &v->job.spec;
 	struct instance i = { .id = idgen_next(&c->ids, now.at_ms), .app_id = v->job.app_id,
 		.job_id = v->job.id, .job_version = v->job.version, .nominal_ms = at_ms,
-		.status = INSTANCE_WAITING, .due_ms = at_ms + jitter(s), .retries_left = s->instance_retry_num,
+		.status = INSTANCE_WAITING, .due_ms = due_ms, .expected_ms = due_ms, .retries_left = s->instance_retry_num,
 		.exit_code = -1, .log_length = -1, .created_ms = now.at_ms,
 		.modified_ms = now.at_ms, .lone = overlap_of(s) != OVERLAP_ALLOW || s->time_type == TIME_FIXED_DELAY,
 		.deadline_ms = s->deadline_ms > 0 ? at_ms + s->deadline_ms : NO_MS };
 	struct err why = ERR_INIT;
 	int r;
 
-	if (paced(c, v, at_ms, now, &i.due_ms, e) < 0)
-		return -1;
-	i.expected_ms = i.due_ms;
 	r = queue_pass(c, &i, now, &why);
 	if (r == 0)
 		r = wait_in_queue(c, &i, &why);
@@ -121,6 +120,14 @@ fire_insert(struct core *c, const struct version *v, int64_t at_ms, struct now n
 	/* It ran already: the clock went back, and the job was enabled or edited then. Once is enough. */
 	log_info("occurrence_ran", "job=%" PRId64 " nominal_ms=%" PRId64, v->job.id, at_ms);
 	return 0;
+}
+
+int
+fire_insert(struct core *c, const struct version *v, int64_t at_ms, struct now now, struct err *e)
+{
+	int64_t due_ms;
+
+	return due_of(c, v, at_ms, now, &due_ms, e) < 0 ? -1 : insert(c, v, at_ms, due_ms, now, e);
 }
 
 /* --- of several that are past, which run -------------------------------------------------------------------------- */
@@ -173,8 +180,7 @@ leave_out(struct core *c, struct firing *f, int64_t upto_ms, int64_t max, const 
 static int
 run_one(struct core *c, struct firing *f, struct now now, struct err *e)
 {
-	int64_t at = f->at_ms, due = at + jitter(&f->v->job.spec);
-	bool skips = overlap_of(&f->v->job.spec) == OVERLAP_SKIP;
+	int64_t at = f->at_ms, due_ms;
 	int busy = 0, known = 0;
 
 	/* In time there cannot be a verdict: the clock never was so late, but for one that is not set. */
@@ -182,15 +188,16 @@ run_one(struct core *c, struct firing *f, struct now now, struct err *e)
 		go_on(f, 1, at);
 		return known < 0 ? -1 : 0;
 	}
-	if (skips && paced(c, f->v, at, now, &due, e) < 0)
+	if (due_of(c, f->v, at, now, &due_ms, e) < 0)
 		return -1;
 	/* What is due later is looked at then. */
-	if (skips && due <= now.at_ms && (busy = overlap_under_way(c, f->d->id, 0, now, e)) < 0)
+	if (overlap_of(&f->v->job.spec) == OVERLAP_SKIP && due_ms <= now.at_ms &&
+	    (busy = overlap_under_way(c, f->d->id, 0, now, e)) < 0)
 		return -1;
 	if (busy)
 		return leave_out(c, f, at, 1, "overlap", now, e);
 	go_on(f, 1, at);
-	return fire_insert(c, f->v, at, now, e);
+	return insert(c, f->v, at, due_ms, now, e);
 }
 
 /* What is later than FIRE_GRACE_MS, or was overtaken by the next one, is a misfire. */
