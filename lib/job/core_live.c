@@ -133,6 +133,8 @@ live_in_flight(struct core *c, struct live *l, bool yes)
 {
 	int change = yes - l->in_flight;
 
+	if (change == 0)
+		return;
 	c->n_in_flight += change;
 	l->place->in_flight += change;
 	l->in_flight = yes;
