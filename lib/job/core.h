@@ -19,6 +19,16 @@
 struct core;
 struct jw;
 
+/* Results of instances that the core itself ends; Java clients know PowerJob's. */
+#define TEXT_NO_WORKER "no worker available"
+#define TEXT_SILENT "worker report timeout, maybe TaskTracker down"
+#define TEXT_STOPPED "stopped by user"
+#define TEXT_CANCELED "canceled by user"
+#define TEXT_REPLACED "replaced by a newer instance"
+#define TEXT_DEADLINE "deadline passed"
+#define TEXT_OVERLAP "another instance of the job was running"
+#define TEXT_TOO_MANY "too many instances" /* and how many */
+
 struct core_conf {
 	int64_t server_id;           /* in instance ids */
 	int64_t report_timeout_ms;   /* silence after which an attempt is lost (60 s) */

@@ -22,13 +22,6 @@
 #define IN_FLIGHT_APP 16       /* so many of an app leave however many others are under way */
 #define FIRE_FIRST_TICKS 100  /* at most so many ticks that only record what is due */
 
-#define TEXT_NO_WORKER "no worker available"
-#define TEXT_SILENT "worker report timeout, maybe TaskTracker down"
-#define TEXT_STOPPED "stopped by user"
-#define TEXT_CANCELED "canceled by user"
-#define TEXT_REPLACED "replaced by a newer instance"
-#define TEXT_DEADLINE "deadline passed"
-#define TEXT_OVERLAP "another instance of the job was running"
 
 struct place { /* a worker's address, for as long as we have given it live attempts */
 	char *address;
@@ -187,15 +180,15 @@ int64_t job_end(const struct job_spec *spec);
 /* 0: none. */
 int64_t job_next_after(const struct sched *s, const struct job_spec *spec, int64_t after_ms);
 
+int job_over(struct core *c, int64_t job_id, struct now now, struct err *e); /* no time of it comes any more: disabled */
+/* The version of an enabled job, and its trigger (0 none); *version 0: it is not enabled. */
+int job_enabled(struct core *c, int64_t job_id, int64_t *version, int64_t *next_ms, struct err *e);
+
 /* core_check.c */
 /* Texts, codes, numbers of a definition. */
 int check_spec(const struct job_spec *s, struct err *e);
 /* Its schedule, and the first nominal time after now; 0: it never fires by itself. */
 int check_time(struct core *c, const struct job_spec *s, struct now now, int64_t *next, struct err *e);
-
-int job_over(struct core *c, int64_t job_id, struct now now, struct err *e); /* no time of it comes any more: disabled */
-/* The version of an enabled job, and its trigger (0 none); *version 0: it is not enabled. */
-int job_enabled(struct core *c, int64_t job_id, int64_t *version, int64_t *next_ms, struct err *e);
 
 /* core_skip.c */
 /* `count` occurrences that follow each other, and did not run: one range. Those of them that have their verdict from when

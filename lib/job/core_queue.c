@@ -182,7 +182,7 @@ enter(struct core *c, struct instance *i, const struct job_spec *spec, struct no
 		return -1;
 	if (most <= 0 || running < most)
 		return give(c, i, spec, now, out, e);
-	snprintf(why, sizeof why, "too many instances(%" PRId64 ">%" PRId64 ")", running, most);
+	snprintf(why, sizeof why, TEXT_TOO_MANY "(%" PRId64 ">%" PRId64 ")", running, most);
 	return refuse(c, i, why, now, e);
 }
 

@@ -63,8 +63,7 @@ static void
 canceled(struct sim_track *t, const char *result)
 {
 	static const struct { const char *text, *reason; } texts[] = {
-		{ "another instance of the job was running", "overlap" }, { "deadline passed", "deadline" },
-		{ "replaced by a newer instance", "replaced" },
+		{ TEXT_OVERLAP, "overlap" }, { TEXT_DEADLINE, "deadline" }, { TEXT_REPLACED, "replaced" },
 	};
 
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
@@ -92,8 +91,8 @@ count(struct sim *s, struct stmt *st)
 		return;
 	case INSTANCE_FAILED:
 		t->out.failed++;
-		t->out.overlaps += begins(result, "too many instances");
-		t->out.no_worker += begins(result, "no worker available");
+		t->out.overlaps += begins(result, TEXT_TOO_MANY);
+		t->out.no_worker += begins(result, TEXT_NO_WORKER);
 		return;
 	case INSTANCE_WAITING:
 	case INSTANCE_SENT:

@@ -4,10 +4,10 @@
 
 /* By name, as in core_overlap.c: never all that the job ever ran. */
 #define UNDER_WAY "SELECT count(*), coalesce(min(id), 0) FROM instance INDEXED BY instance_live WHERE job_id = ?1" \
-	" AND status IN (2, 3) AND id <> ?2"
+	" AND status IN (2, 3) AND id <> ?2 AND ?3"
 #define WAITING "SELECT count(*), coalesce(min(id), 0) FROM instance INDEXED BY instance_lone WHERE job_id = ?1" \
 	" AND status = 1 AND lone = 1 AND id < ?2"
-#define RETRIED WAITING " AND running_times > 0"
+#define RETRIED WAITING " AND running_times > 0 AND ?3"
 #define OLDER WAITING " AND due_ms <= ?3"
 
 /* 1: there are some, which *out says; 0; -1. */
@@ -19,8 +19,7 @@ find(struct db *db, const char *sql, const struct instance *i, int64_t now_ms, e
 
 	stmt_i64(s, 1, i->job_id);
 	stmt_i64(s, 2, i->id);
-	if (strcmp(sql, OLDER) == 0)
-		stmt_i64(s, 3, now_ms);
+	stmt_i64(s, 3, now_ms);
 	if (stmt_step(s, e) != 1)
 		return -1;
 	if (stmt_col_i64(s, 0) > 0)
