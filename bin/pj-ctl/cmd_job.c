@@ -207,16 +207,11 @@ add_from(struct ctl *c, struct buf *query, const char *from, struct err *e)
 	struct json_t *doc = NULL;
 	struct tz *own = NULL;
 	int64_t ms = 0;
-	const char *name;
 	int rc;
 
 	if (call_get(c, "job/show", query, &doc, e) != 0)
 		return -1;
-	name = js_text(js_get(doc, "tz"));
-	if (name != NULL && name[0] != '\0')
-		rc = (z = own = tz_open(name, e)) != NULL ? 0 : -1;
-	else
-		rc = when_own(&z, e);
+	rc = when_named(js_text(js_get(doc, "tz")), &own, &z, e);
 	js_free(doc);
 	if (rc == 0 && (rc = when_parse(from, z, &ms, e)) != 0)
 		err_prefix(e, "--from");

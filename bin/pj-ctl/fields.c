@@ -272,14 +272,13 @@ fields_finish(struct fields *f, const char *job_tz, struct err *e)
 	const char *name = f->tz != NULL ? f->tz : job_tz;
 	const struct tz *z = NULL;
 	struct tz *own = NULL;
-	int rc = 0;
+	int rc;
 
 	if (f->at == NULL && f->start == NULL && f->end == NULL)
 		return 0;
-	if (name != NULL && name[0] != '\0')
-		rc = (z = own = tz_open(name, e)) != NULL ? 0 : err_prefix(e, "--tz");
-	else
-		rc = when_own(&z, e);
+	rc = when_named(name, &own, &z, e);
+	if (rc != 0 && name != NULL && name[0] != '\0')
+		err_prefix(e, "--tz");
 	if (rc == 0 && f->at != NULL)
 		rc = read_at(f, own != NULL, z, e);
 	if (rc == 0)

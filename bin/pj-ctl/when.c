@@ -33,6 +33,16 @@ when_own(const struct tz **out, struct err *e)
 	return zone != NULL ? 0 : -1;
 }
 
+int
+when_named(const char *name, struct tz **own, const struct tz **out, struct err *e)
+{
+	*own = NULL;
+	if (name == NULL || name[0] == '\0')
+		return when_own(out, e);
+	*out = *own = tz_open(name, e);
+	return *own != NULL ? 0 : -1;
+}
+
 void
 when_fini(void)
 {

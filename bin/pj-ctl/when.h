@@ -12,6 +12,8 @@
 const struct tz *when_zone(void);
 /* The same where a wrong one would do harm: -1 where none can be read. */
 int when_own(const struct tz **out, struct err *e);
+/* The zone of a name, opened into *own for the caller to free; of NULL and "" this process's, and *own NULL. */
+int when_named(const char *name, struct tz **own, const struct tz **out, struct err *e);
 void when_fini(void);
 /* "2026-11-21 10:00:00" */
 void when_put(struct buf *out, int64_t at_ms);
