@@ -320,12 +320,6 @@ no_expression(struct explain *x, struct err *e)
 	return 0;
 }
 
-static bool
-is_second_level(const struct job_spec *s)
-{
-	return (s->time_type == TIME_FIXED_RATE || s->time_type == TIME_FIXED_DELAY) && !workers_runs_command(s);
-}
-
 static int
 second_level(struct explain *x)
 {
@@ -350,7 +344,7 @@ elsewhere(struct explain *x, struct err *e)
 		not_named(x);
 	else if (x->chain != NULL)
 		return in_chain(x, e);
-	else if (is_second_level(&x->version.spec))
+	else if (workers_repeats(&x->version.spec))
 		return second_level(x);
 	else
 		return no_expression(x, e);
@@ -404,7 +398,7 @@ explain_time(struct explain *x, struct err *e)
 {
 	int r = settle(x, e) != 0 ? -1 : of_its_time(x, e);
 
-	if (r == 0 && is_second_level(&x->version.spec))
+	if (r == 0 && workers_repeats(&x->version.spec))
 		r = within(x, e);
 	/* A range says of an expression's times only that they did not run, and of none beside them. */
 	if (r == 0 && x->sched != NULL && next_of(x, x->at_ms - 1, true) != x->at_ms)
@@ -420,7 +414,7 @@ explain_time(struct explain *x, struct err *e)
 bool
 explain_has_no_next(const struct explain *x)
 {
-	return x->job.next_trigger_ms == 0 || is_second_level(&x->job.spec);
+	return x->job.next_trigger_ms == 0 || workers_repeats(&x->job.spec);
 }
 
 int
@@ -435,9 +429,9 @@ explain_no_time(struct explain *x)
 	else if (s->time_type == TIME_API || s->time_type == TIME_WORKFLOW)
 		buf_adds(&x->text, "the job has no time expression: it runs when it is asked to\n");
 	else if (x->job.status == JOB_DISABLED)
-		explain_say(x, is_second_level(s) ? "the job is disabled, since " : "the job's times are over: it is disabled, since ",
+		explain_say(x, workers_repeats(s) ? "the job is disabled, since " : "the job's times are over: it is disabled, since ",
 		    x->job.modified_ms, "\n");
-	else if (is_second_level(s))
+	else if (workers_repeats(s))
 		buf_addf(&x->text, "a worker runs the job every %s ms within one long instance\n", s->time_expr);
 	else {
 		buf_adds(&x->text, "the next time follows from the end of the run that is under way (");

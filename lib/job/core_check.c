@@ -139,7 +139,7 @@ check_spec(const struct job_spec *s, struct err *e)
 {
 	if (check_texts(s, e) < 0 || check_words(s, e) < 0 || check_codes(s, e) < 0 || check_numbers(s, e) < 0)
 		return -1;
-	return frequent_is(s) ? check_frequent(s, e) : 0;
+	return workers_repeats(s) ? check_frequent(s, e) : 0;
 }
 
 #define START_MAX_MS 4102617600000LL /* behind 2099 everywhere */
@@ -196,7 +196,7 @@ check_time(struct core *c, const struct job_spec *s, struct now now, int64_t *ne
 		return -1;
 	if (s->time_type == TIME_API || s->time_type == TIME_WORKFLOW)
 		return 0;
-	if (frequent_is(s))
+	if (workers_repeats(s))
 		return frequent_check(s, now, next, e);
 	if (!job_fires(s))
 		return err_set(e, ERR_DATA, "timeExpressionType: %" PRId64 " is not one of API (1), CRON (2), FIXED_RATE (3), "

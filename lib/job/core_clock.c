@@ -181,7 +181,7 @@ enable(struct core *c, const struct over *o, struct now now, struct err *e)
 
 	if (v == NULL || set_time(c, IN_FORCE, o->id, now, e) < 0)
 		return -1;
-	if (!frequent_is(&v->job.spec))
+	if (!workers_repeats(&v->job.spec))
 		next = job_next_after(v->sched, &v->job.spec, now.at_ms);
 	else if (job_end(&v->job.spec) <= now.at_ms)
 		next = 0;

@@ -234,7 +234,7 @@ fire(struct core *c, const struct due *d, struct now now, struct err *e)
 	c->wrote = true;
 	if (f.v == NULL && why.code != ERR_NOTFOUND)
 		return err_set(e, why.code, "%s", why.msg);
-	if (f.v != NULL && frequent_is(&f.v->job.spec))
+	if (f.v != NULL && workers_repeats(&f.v->job.spec))
 		return frequent_fire(c, f.v, now, e);
 	if (f.v == NULL || f.v->sched == NULL)
 		return give_up(c, d, f.v == NULL ? why.msg : f.v->why != NULL ? f.v->why : "it never fires", now, e);

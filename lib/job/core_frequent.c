@@ -12,12 +12,6 @@
 
 #define RELAUNCH_MS 15000 /* after a failure or a stop by hand; what was lost has waited long enough already */
 
-bool
-frequent_is(const struct job_spec *s)
-{
-	return (s->time_type == TIME_FIXED_RATE || s->time_type == TIME_FIXED_DELAY) && !workers_runs_command(s);
-}
-
 int
 frequent_check(const struct job_spec *s, struct now now, int64_t *next, struct err *e)
 {
@@ -103,7 +97,7 @@ stop_live(struct core *c, int64_t job_id, int64_t app_id, bool over, struct now 
 int
 frequent_stop(struct core *c, const struct job *j, struct now now, struct err *e)
 {
-	if (!frequent_is(&j->spec))
+	if (!workers_repeats(&j->spec))
 		return 0;
 	c->wrote = true;
 	return stop_live(c, j->id, j->app_id, false, now, e);
@@ -164,7 +158,7 @@ frequent_ended(struct core *c, const struct instance *i, struct now now, struct 
 	v = job_version_get(c, i->job_id, i->job_version, &why);
 	if (v == NULL)
 		return why.code == ERR_NOTFOUND ? 0 : err_set(e, why.code, "%s", why.msg);
-	if (!frequent_is(&v->job.spec))
+	if (!workers_repeats(&v->job.spec))
 		return 0;
 	/* The job as it is now, not as it was when the instance was made. */
 	if (job_enabled(c, i->job_id, &version, &trigger, e) < 0)
@@ -174,7 +168,7 @@ frequent_ended(struct core *c, const struct instance *i, struct now now, struct 
 	v = job_version_get(c, i->job_id, version, e);
 	if (v == NULL)
 		return -1;
-	if (!frequent_is(&v->job.spec))
+	if (!workers_repeats(&v->job.spec))
 		return 0;
 	if (at < c->next_trigger_ms)
 		c->next_trigger_ms = at;

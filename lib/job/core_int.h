@@ -257,7 +257,6 @@ int zones_load(struct core *c, struct err *e);
 void zones_free(struct core *c);
 
 /* core_frequent.c: FIXED_RATE and FIXED_DELAY */
-bool frequent_is(const struct job_spec *s);
 int frequent_check(const struct job_spec *s, struct now now, int64_t *next, struct err *e); /* *next: its launch */
 int frequent_fire(struct core *c, const struct version *v, struct now now, struct err *e);
 int frequent_stop(struct core *c, const struct job *j, struct now now, struct err *e); /* what runs of it; others: nothing */

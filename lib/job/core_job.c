@@ -171,7 +171,7 @@ static int
 edit_trigger(struct core *c, const struct job *old, const struct job_spec *spec, bool enable, struct now now,
     int64_t *next, struct err *e)
 {
-	if (frequent_is(&old->spec)) /* what runs is of the old definition: the new one is launched in its place */
+	if (workers_repeats(&old->spec)) /* what runs is of the old definition: the new one is launched in its place */
 		return frequent_stop(c, old, now, e);
 	if (old->status == JOB_ENABLED && enable && (old->next_trigger_ms != 0 || interval_is(spec)) &&
 	    same_schedule(&old->spec, spec)) {
@@ -271,7 +271,7 @@ set_status(struct core *c, const struct job *j, enum job_status status, struct n
 static int
 make_up(struct core *c, const struct job *j, struct now now, struct err *e)
 {
-	if (j->status != JOB_DISABLED || j->next_trigger_ms == 0 || frequent_is(&j->spec))
+	if (j->status != JOB_DISABLED || j->next_trigger_ms == 0 || workers_repeats(&j->spec))
 		return set_status(c, j, JOB_ENABLED, now, e);
 	c->next_trigger_ms = INT64_MIN;
 	return job_set_status(c->db, j->id, JOB_ENABLED, j->next_trigger_ms, now.at_ms, e);

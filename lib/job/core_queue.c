@@ -175,7 +175,7 @@ give(struct core *c, struct instance *i, const struct job_spec *spec, struct now
 static int
 enter(struct core *c, struct instance *i, const struct job_spec *spec, struct now now, enum dispatch *out, struct err *e)
 {
-	int64_t running, most = frequent_is(spec) ? 1 : spec->max_instance_num;
+	int64_t running, most = workers_repeats(spec) ? 1 : spec->max_instance_num;
 	char why[64];
 
 	if (most > 0 && running_of_job(c, i->job_id, &running, e) < 0)
@@ -200,7 +200,7 @@ dispatch(struct core *c, struct instance *i, bool deleted, struct now now, enum 
 		return refuse(c, i, why, now, e);
 	}
 	/* What waits for the others of its job, or takes their place, is not one too many of them. */
-	switch (frequent_is(&v->job.spec) ? 1 : overlap_enter(c, i, &v->job.spec, now, e)) {
+	switch (workers_repeats(&v->job.spec) ? 1 : overlap_enter(c, i, &v->job.spec, now, e)) {
 	case 0:
 		*out = DISPATCH_BLOCKED;
 		return 0;

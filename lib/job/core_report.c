@@ -132,7 +132,7 @@ count_runs(struct core *c, struct instance *i, const struct report *r, struct no
 	v = job_version_get(c, i->job_id, i->job_version, e);
 	if (v == NULL)
 		return -1;
-	if (!frequent_is(&v->job.spec))
+	if (!workers_repeats(&v->job.spec))
 		return 0;
 	i->running_times = r->total;
 	i->modified_ms = now.at_ms;

@@ -149,7 +149,7 @@ skip_due(struct core *c, const struct job *j, const char *reason, struct now now
 	if (j->next_trigger_ms == 0 || j->next_trigger_ms > now.at_ms)
 		return 0;
 	v = job_version_get(c, j->id, j->version, e);
-	if (v != NULL && frequent_is(&v->job.spec))
+	if (v != NULL && workers_repeats(&v->job.spec))
 		return 0; /* no occurrences: the time of a launch */
 	return v == NULL ? -1 : skip_from(c, v, j->next_trigger_ms, reason, now, e);
 }

@@ -54,7 +54,7 @@ get_job(struct core *c, int64_t app_id, int64_t job_id, struct err *e)
 static int64_t
 retries_of(const struct job_spec *s)
 {
-	return frequent_is(s) ? 0 : s->instance_retry_num;
+	return workers_repeats(s) ? 0 : s->instance_retry_num;
 }
 
 /* --- run --------------------------------------------------------------------------------------------------------- */

@@ -72,6 +72,8 @@ enum choice { CHOICE_OK, CHOICE_NONE /* no suitable worker */, CHOICE_BUSY /* su
  * worker into *all (malloc'ed array of borrowed pointers, best first, cut to max_worker_count) when all is not NULL. */
 /* exec and shell jobs: commands, which only pj's workers run. */
 bool workers_runs_command(const struct job_spec *spec);
+/* The rate or delay of a processor, a second-level job: a worker repeats it within one long instance. */
+bool workers_repeats(const struct job_spec *spec);
 /* Broadcasts, maps and second-level jobs need a tracker of tasks: Java workers are chosen for them alone. A command's rate or
  * delay needs none: the server fires it. */
 bool workers_needs_java(const struct job_spec *spec);

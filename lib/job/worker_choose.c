@@ -131,11 +131,17 @@ workers_runs_command(const struct job_spec *spec)
 }
 
 bool
+workers_repeats(const struct job_spec *spec)
+{
+	return (spec->time_type == TIME_FIXED_RATE || spec->time_type == TIME_FIXED_DELAY) && !workers_runs_command(spec);
+}
+
+bool
 workers_needs_java(const struct job_spec *spec)
 {
 	if (spec->execute_type != EXECUTE_STANDALONE && spec->execute_type != 0)
 		return true;
-	return (spec->time_type == TIME_FIXED_RATE || spec->time_type == TIME_FIXED_DELAY) && !workers_runs_command(spec);
+	return workers_repeats(spec);
 }
 
 void
